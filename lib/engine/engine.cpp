@@ -1,0 +1,442 @@
+// What is asked of the engine: loading, acceptance, changes of webhooks and types, cancel and retry, figures.
+#include "engine/engine.hpp"
+
+#include <algorithm>
+
+#include "engine/engine_impl.hpp"
+
+namespace webhookd::engine {
+
+namespace {
+
+// Records of one accept transaction (events and messages), by architecture's bound on write transactions.
+constexpr std::size_t accept_records_max = 1000;
+
+base::Error not_found(WebhookId webhook) {
+  return {base::ErrorCode::not_found, "there is no webhook " + to_string(webhook), {}};
+}
+
+base::Error lost_store() {
+  return {base::ErrorCode::internal, "the store failed; whether the change was made is not known", {}};
+}
+
+}  // namespace
+
+// ---- start ----------------------------------------------------------------------------------------------------
+
+void Engine::Impl::start(Completion<void> done) {
+  store_.load(back<store::OpenState>([this, done = std::move(done)](auto state) mutable {
+    if (!state) {
+      done(std::move(state.error()));
+      return;
+    }
+    take_loaded(std::move(*state));
+    done({});
+  }));
+}
+
+void Engine::Impl::take_loaded(store::OpenState state) {
+  for (const domain::EventType& type : state.types) {
+    registry_.put_type(type);
+  }
+  for (store::WebhookState& webhook : state.webhooks) {
+    Lane& lane = registry_.add(std::make_shared<const domain::Webhook>(std::move(webhook.webhook)));
+    lane.deleting = webhook.deleting;
+    if (webhook.deleting) {
+      purge(lane.id());
+    }
+  }
+}
+
+// ---- acceptance -----------------------------------------------------------------------------------------------
+
+// One call of accept, in as many transactions as its size asks for.
+struct Engine::Impl::AcceptJob {
+  std::vector<store::AcceptItem> items;
+  std::vector<std::size_t> places;  // items[i] answers drafts[places[i]]
+  std::vector<domain::EventRef> events;
+  std::vector<Result<store::Accepted>> results;
+  std::size_t next = 0;  // the first item not yet submitted
+  Time now{};
+  Completion<std::vector<Result<store::Accepted>>> done;
+};
+
+void Engine::Impl::accept(std::vector<EventDraft> drafts, Time now,
+                          Completion<std::vector<Result<store::Accepted>>> done) {
+  note_now(now);
+  auto job = std::make_shared<AcceptJob>();
+  job->now = now;
+  job->done = std::move(done);
+  job->results.reserve(drafts.size());
+  for (EventDraft& draft : drafts) {
+    if (auto known = registry_.check_type(draft.type); !known) {
+      job->results.emplace_back(std::move(known.error()));
+      continue;
+    }
+    auto event = std::make_shared<domain::Event>();
+    event->type = std::move(draft.type);
+    event->timestamp = draft.timestamp.value_or(now);
+    event->accepted_at = now;
+    event->idempotency_key = std::move(draft.idempotency_key);
+    event->data = std::move(draft.data);
+    job->events.push_back(event);
+    job->items.push_back({event, registry_.subscribers(event->type), options_.idempotency_window});
+    job->places.push_back(job->results.size());
+    job->results.emplace_back(lost_store());
+  }
+  submit_accept(std::move(job));
+}
+
+void Engine::Impl::submit_accept(std::shared_ptr<AcceptJob> job) {
+  if (job->next == job->items.size()) {
+    job->done(std::move(job->results));
+    return;
+  }
+  const std::size_t first = job->next;
+  std::vector<store::AcceptItem> items;
+  std::size_t records = 0;
+  while (job->next < job->items.size() && (items.empty() || records < accept_records_max)) {
+    store::AcceptItem& item = job->items[job->next++];
+    records += 1 + item.subscribers.size();
+    items.push_back(item);
+  }
+  const Time now = job->now;
+  store_.accept(std::move(items), now,
+                back<std::vector<Result<store::Accepted>>>([this, job = std::move(job), first](auto results) {
+                  take_accepted(*job, first, std::move(results));
+                  submit_accept(job);
+                }));
+}
+
+void Engine::Impl::take_accepted(AcceptJob& job, std::size_t first,
+                                 Result<std::vector<Result<store::Accepted>>> results) {
+  for (std::size_t i = first; i < job.next; ++i) {
+    Result<store::Accepted>& answer = job.results[job.places[i]];
+    if (!results) {
+      answer = results.error();
+      recheck(job.items[i].subscribers);  // the commit may have landed all the same
+      continue;
+    }
+    answer = std::move((*results)[i - first]);
+    if (answer && !answer->duplicate) {
+      ++accepted_;
+      dispatch_fresh(*answer, job.events[i]);
+    }
+  }
+}
+
+// Fresh messages start from memory, unless an older backlog of their webhook comes first or memory is spoken for.
+void Engine::Impl::dispatch_fresh(const store::Accepted& accepted, const domain::EventRef& event) {
+  for (const store::MessageRef& ref : accepted.messages) {
+    Lane* lane = registry_.find(ref.webhook);
+    if (!lane || lane->deleting) {
+      continue;
+    }
+    const store::DuePosition position{event->accepted_at, ref.message.sequence()};
+    const bool behind_backlog = lane->claiming || (lane->backlog && *lane->backlog < position);
+    if (behind_backlog || !lane->definition->is_active() || store::due_bucket(position.due) >= horizon_ ||
+        ready_bytes_ >= options_.payload_bytes_max) {
+      add_due(*lane, position);
+      continue;
+    }
+    tracker_.track(ref.message, Stage::ready);
+    push_ready(*lane, {ref.message, event, 0, false});
+    consider(*lane);
+  }
+}
+
+void Engine::Impl::recheck(const std::vector<store::Subscriber>& subscribers) {
+  for (const store::Subscriber& subscriber : subscribers) {
+    if (Lane* lane = registry_.find(subscriber.webhook)) {
+      add_due(*lane, store::DuePosition{});
+    }
+  }
+}
+
+void Engine::Impl::ping(WebhookId webhook, Time now, Completion<store::Accepted> done) {
+  note_now(now);
+  const Lane* lane = registry_.find(webhook);
+  if (!lane || lane->deleting) {
+    done(not_found(webhook));
+    return;
+  }
+  if (!lane->definition->is_active()) {
+    done(base::Error{base::ErrorCode::webhook_inactive,
+                     "webhook " + to_string(webhook) + " is inactive: activate it, then ping", {}});
+    return;
+  }
+  auto event = std::make_shared<domain::Event>();
+  event->type = domain::ping_type;
+  event->timestamp = now;
+  event->accepted_at = now;
+  event->data = R"({"webhook":")" + to_string(webhook) + R"("})";
+  auto job = std::make_shared<AcceptJob>();
+  job->now = now;
+  job->events.push_back(event);
+  job->items.push_back({event, {{webhook, lane->definition->retry.window}}, Duration{}});
+  job->places.push_back(0);
+  job->results.emplace_back(lost_store());
+  job->done = [done = std::move(done)](auto results) mutable { done(std::move((*results)[0])); };
+  submit_accept(std::move(job));
+}
+
+// ---- webhooks -------------------------------------------------------------------------------------------------
+
+void Engine::Impl::create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done) {
+  note_now(now);
+  if (auto checked = registry_.check_events(webhook); !checked) {
+    done(std::move(checked.error()));
+    return;
+  }
+  webhook.id = {};
+  webhook.version = 1;
+  webhook.created_at = now;
+  webhook.updated_at = now;
+  store_.put_webhook({std::move(webhook), 0},
+                     back<domain::Webhook>([this, done = std::move(done)](auto stored) mutable {
+                       if (stored) {
+                         registry_.add(std::make_shared<const domain::Webhook>(*stored));
+                       }
+                       done(std::move(stored));
+                     }));
+}
+
+void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected, Time now,
+                                Completion<domain::Webhook> done) {
+  note_now(now);
+  const Lane* known = registry_.find(webhook.id);
+  if (!known || known->deleting) {
+    done(not_found(webhook.id));
+    return;
+  }
+  if (auto checked = registry_.check_events(webhook); !checked) {
+    done(std::move(checked.error()));
+    return;
+  }
+  webhook.version = expected + 1;
+  webhook.created_at = known->definition->created_at;
+  webhook.updated_at = now;
+  store_.put_webhook(
+      {std::move(webhook), expected}, back<domain::Webhook>([this, done = std::move(done)](auto stored) mutable {
+        if (stored) {
+          if (Lane* lane = registry_.find(stored->id)) {
+            registry_.redefine(*lane, std::make_shared<const domain::Webhook>(*stored));
+            if (!stored->is_active()) {
+              drop_ready(*lane);
+            }
+            consider(*lane);
+          }
+        }
+        done(std::move(stored));
+      }));
+}
+
+void Engine::Impl::delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) {
+  Lane* lane = registry_.find(webhook);
+  if (!lane || lane->deleting) {
+    done(not_found(webhook));
+    return;
+  }
+  lane->deleting = true;
+  registry_.forget_subscribers();
+  drop_ready(*lane);
+  leave_queues(*lane);
+  abort_flights_of(webhook);
+  store_.delete_webhook(webhook, back<std::uint64_t>([this, webhook, done = std::move(done)](auto waiting) mutable {
+                          if (waiting) {
+                            purge(webhook);
+                          } else if (Lane* kept = registry_.find(webhook)) {
+                            kept->deleting = false;  // it stays; its messages are found again
+                            registry_.forget_subscribers();
+                            add_due(*kept, store::DuePosition{});
+                            consider(*kept);
+                          }
+                          done(std::move(waiting));
+                        }));
+}
+
+void Engine::Impl::abort_flights_of(WebhookId webhook) {
+  for (const auto& [key, flight] : flights_) {
+    if (flight.webhook == webhook) {
+      transport_.abort(key);
+    }
+  }
+}
+
+// What was claimed goes back to being the store's alone; the lane will find it again from the beginning.
+void Engine::Impl::drop_ready(Lane& lane) {
+  if (lane.ready.empty()) {
+    return;
+  }
+  while (!lane.ready.empty()) {
+    const Ready ready = pop_ready(lane);
+    const Tracked* tracked = tracker_.find(ready.message);
+    if (tracked && tracked->stage == Stage::ready) {
+      tracker_.release(ready.message);
+    }
+  }
+  lane.backlog = store::DuePosition{};
+}
+
+void Engine::Impl::purge(WebhookId webhook) {
+  store_.purge_webhook(webhook, options_.purge_step, back<store::PurgeStep>([this, webhook](auto step) {
+                         Lane* lane = registry_.find(webhook);
+                         if (!step) {
+                           // Tried again at the next start; what is left is invisible and harmless.
+                           log_.write(base::LogLevel::error, "purge_failed",
+                                      {{"webhook", to_string(webhook)}, {"error", step.error().detail}});
+                         } else if (!step->done) {
+                           purge(webhook);
+                         } else if (lane) {
+                           lane->purged = true;
+                           retire_if_done(*lane);
+                         }
+                       }));
+}
+
+void Engine::Impl::retire_if_done(Lane& lane) {
+  if (lane.deleting && lane.purged && lane.in_flight == 0 && lane.unsettled == 0 && !lane.claiming) {
+    leave_queues(lane);
+    registry_.remove(lane);
+  }
+}
+
+// ---- messages -------------------------------------------------------------------------------------------------
+
+void Engine::Impl::cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
+  note_now(now);
+  const Tracked* tracked = tracker_.find(message);
+  const bool was_ready = tracked && tracked->stage == Stage::ready;
+  if (tracked && tracked->stage == Stage::flying) {
+    transport_.abort(tracked->attempt_key);
+  } else if (!tracked || was_ready) {
+    tracker_.track(message, Stage::changing);  // no attempt starts while the cancel is being committed
+  }
+  store_.cancel(message, std::move(actor), now,
+                back<domain::Message>([this, message, done = std::move(done)](auto cancelled) mutable {
+                  if (const Tracked* left = tracker_.find(message); left && left->stage == Stage::changing) {
+                    tracker_.release(message);
+                    if (!cancelled && cancelled.error().code == base::ErrorCode::internal) {
+                      // Unknown: if it still waits, its lane finds it again.
+                      registry_.each_lane([this](Lane& lane) { add_due(lane, store::DuePosition{}); });
+                    }
+                  }
+                  done(std::move(cancelled));
+                }));
+}
+
+void Engine::Impl::retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
+  note_now(now);
+  store_.retry(message, std::move(actor), now, back<domain::Message>([this, done = std::move(done)](auto due) mutable {
+                 if (due) {
+                   if (Lane* lane = registry_.find(due->webhook)) {
+                     add_due(*lane, {*due->next_attempt_at, due->id.sequence()});
+                   }
+                 }
+                 done(std::move(due));
+               }));
+}
+
+// ---- types ----------------------------------------------------------------------------------------------------
+
+void Engine::Impl::put_type(domain::EventType type, Completion<domain::EventType> done) {
+  store_.put_type(std::move(type), back<domain::EventType>([this, done = std::move(done)](auto stored) mutable {
+                    if (stored) {
+                      registry_.put_type(*stored);
+                    }
+                    done(std::move(stored));
+                  }));
+}
+
+void Engine::Impl::remove_type(std::string name, Completion<std::string> done) {
+  if (!registry_.knows_type(name)) {
+    done(base::Error{base::ErrorCode::not_found, "there is no event type `" + name + "`", {}});
+    return;
+  }
+  if (const std::string user = registry_.user_of_type(name); !user.empty()) {
+    done(base::Error{base::ErrorCode::type_in_use,
+                     "event type `" + name + "` is named by webhook `" + user + "`: edit or delete that first", {}});
+    return;
+  }
+  store_.remove_type(name, back<std::string>([this, done = std::move(done)](auto removed) mutable {
+                       if (removed) {
+                         registry_.remove_type(*removed);
+                       }
+                       done(std::move(removed));
+                     }));
+}
+
+// ---- figures --------------------------------------------------------------------------------------------------
+
+EngineFigures Engine::Impl::figures() const {
+  EngineFigures figures;
+  figures.in_flight = flights_.size();
+  figures.ready = ready_count_;
+  figures.unsettled = unsettled_;
+  figures.attempts = attempts_;
+  figures.successes = successes_;
+  figures.failures = failures_;
+  figures.accepted = accepted_;
+  figures.next_due = next_wake_;
+  return figures;
+}
+
+std::optional<WebhookFigures> Engine::Impl::webhook_figures(WebhookId webhook) const {
+  const Lane* lane = registry_.find(webhook);
+  if (!lane) {
+    return std::nullopt;
+  }
+  return WebhookFigures{domain::Health::up, lane->in_flight, lane->window.size(lane->definition->max_in_flight)};
+}
+
+// ---- the facade -----------------------------------------------------------------------------------------------
+
+Engine::Engine(EngineOptions options, store::Store& store, Transport& transport, Executor& executor,
+               base::Random random, base::LogSink& log)
+    : impl_(std::make_unique<Impl>(options, store, transport, executor, random, log)) {}
+Engine::~Engine() = default;
+
+void Engine::start(Completion<void> done) { impl_->start(std::move(done)); }
+std::optional<Time> Engine::turn(Time now) { return impl_->turn(now); }
+void Engine::report(std::vector<AttemptReport> reports, Time now) { impl_->report(std::move(reports), now); }
+void Engine::stop_starting() { impl_->stop_starting(); }
+bool Engine::is_settled(Time now) const { return impl_->is_settled(now); }
+void Engine::accept(std::vector<EventDraft> drafts, Time now,
+                    Completion<std::vector<Result<store::Accepted>>> done) {
+  impl_->accept(std::move(drafts), now, std::move(done));
+}
+void Engine::ping(WebhookId webhook, Time now, Completion<store::Accepted> done) {
+  impl_->ping(webhook, now, std::move(done));
+}
+void Engine::create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done) {
+  impl_->create_webhook(std::move(webhook), now, std::move(done));
+}
+void Engine::edit_webhook(domain::Webhook webhook, std::uint64_t expected_version, Time now,
+                          Completion<domain::Webhook> done) {
+  impl_->edit_webhook(std::move(webhook), expected_version, now, std::move(done));
+}
+void Engine::delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) {
+  impl_->delete_webhook(webhook, std::move(done));
+}
+void Engine::cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
+  impl_->cancel(message, std::move(actor), now, std::move(done));
+}
+void Engine::retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
+  impl_->retry(message, std::move(actor), now, std::move(done));
+}
+void Engine::put_type(domain::EventType type, Completion<domain::EventType> done) {
+  impl_->put_type(std::move(type), std::move(done));
+}
+void Engine::remove_type(std::string name, Completion<std::string> done) {
+  impl_->remove_type(std::move(name), std::move(done));
+}
+Result<void> Engine::check_events(const domain::Webhook& webhook) const {
+  return impl_->registry().check_events(webhook);
+}
+Result<void> Engine::check_type(std::string_view type) const { return impl_->registry().check_type(type); }
+EngineFigures Engine::figures() const { return impl_->figures(); }
+std::optional<WebhookFigures> Engine::webhook_figures(WebhookId webhook) const {
+  return impl_->webhook_figures(webhook);
+}
+
+}  // namespace webhookd::engine

@@ -1,0 +1,125 @@
+// The engine decides: which message is tried when, by which webhook's turn, within which windows; what an outcome means;
+// what starts again after a restart. It is one object used from one thread; functions run to completion and never
+// wait. Time comes in as `now`, randomness as a generator, the world through ports.hpp and store/store.hpp, so the
+// same engine runs in production and in simulation.
+//
+// STRATEGIES
+//  * Webhooks first, messages second. Memory holds, for each webhook, its window, the messages claimed for it (a short
+//    queue) and the position of the first due message not yet claimed. What is due later than the horizon is known only
+//    to the store. A million waiting messages cost no memory here.
+//  * A message that was just accepted is dispatched from memory unless its webhook has an older backlog in the store.
+//  * Due webhooks take turns, one attempt each, so no webhook's backlog holds another's.
+//  * What is in flight or not yet durably settled is tracked by message; the store may offer it again and is ignored.
+//  * The engine serialises all changes to webhooks and types, because acceptance must see them in one order.
+//
+// Never here: a clock, a thread, a socket, a lock, a global.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "domain/endpoint.hpp"
+#include "engine/ports.hpp"
+#include "store/store.hpp"
+
+namespace webhookd::engine {
+
+using base::Completion;
+using base::Duration;
+using base::Result;
+using base::Time;
+using base::WebhookId;
+using namespace std::chrono_literals;
+
+struct EngineOptions {
+  std::uint32_t max_in_flight = 1024;          // over all webhooks
+  std::uint32_t max_in_flight_per_host = 256;  // over all webhooks of one scheme, host and port
+  std::size_t payload_bytes_max = std::size_t{64} << 20;  // event data held in memory for claimed messages
+  Duration idempotency_window = 24h;
+  std::size_t purge_step = 500;  // messages removed in one transaction
+};
+
+// What a producer sends, checked by the border for size, grammar and depth.
+struct EventDraft {
+  std::string type;
+  std::string data;  // verbatim JSON
+  std::optional<Time> timestamp;
+  std::string idempotency_key;
+};
+
+struct WebhookFigures {
+  domain::Health health = domain::Health::up;
+  std::uint32_t in_flight = 0;
+  std::uint32_t window = 0;
+};
+
+struct EngineFigures {
+  std::uint64_t in_flight = 0;
+  std::uint64_t ready = 0;        // claimed, waiting for a slot
+  std::uint64_t unsettled = 0;    // outcome known, commit under way
+  std::uint64_t attempts = 0;     // since start
+  std::uint64_t successes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t accepted = 0;     // events since start
+  std::optional<Time> next_due;
+};
+
+class Engine {
+ public:
+  Engine(EngineOptions options, store::Store& store, Transport& transport, Executor& executor, base::Random random,
+         base::LogSink& log);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Loads webhooks and types. Nothing else may be called before its completion.
+  void start(Completion<void> done);
+
+  // Starts what is due and may start; answers when it wants to be called next (nothing: only after a call or a
+  // completion). Call it after every batch of other calls.
+  std::optional<Time> turn(Time now);
+  // The transport's reports.
+  void report(std::vector<AttemptReport> reports, Time now);
+  // From now on no attempt starts; what is in flight goes on. For draining.
+  void stop_starting();
+  // Nothing is in flight, no commit under way, and nothing due at `now` could start.
+  bool is_settled(Time now) const;
+
+  // Acceptance. Per draft: Accepted, or unknown_type, idempotency_conflict, store_full.
+  void accept(std::vector<EventDraft> drafts, Time now, Completion<std::vector<Result<store::Accepted>>> done);
+  // One webhook.ping message to this webhook, whatever its events. Refused while it is inactive.
+  void ping(WebhookId webhook, Time now, Completion<store::Accepted> done);
+
+  // `webhook` has passed domain::check_webhook; here: unknown events, unique name. Given: id, version, times.
+  void create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done);
+  // Replaces the definition of webhook.id if expected_version is the current one.
+  void edit_webhook(domain::Webhook webhook, std::uint64_t expected_version, Time now, Completion<domain::Webhook> done);
+  // Answers how many messages waited and are now cancelled; removal goes on in the background.
+  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done);
+
+  // An exchange in flight is aborted; after the completion no attempt starts.
+  void cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
+  void retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
+
+  // type_reserved, type_in_use. put_type replaces a type of the same name.
+  void put_type(domain::EventType type, Completion<domain::EventType> done);
+  void remove_type(std::string name, Completion<std::string> done);
+
+  // Faults of subscriptions against the catalogue: what create and edit refuse with, for dry runs.
+  Result<void> check_events(const domain::Webhook& webhook) const;
+  Result<void> check_type(std::string_view type) const;
+
+  EngineFigures figures() const;
+  std::optional<WebhookFigures> webhook_figures(WebhookId webhook) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace webhookd::engine

@@ -1,0 +1,142 @@
+#include "engine/registry.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace webhookd::engine {
+
+namespace {
+
+std::string host_key(const domain::Url& url) {
+  return std::string(url.is_https() ? "s" : "p") + std::to_string(url.port()) + url.host();
+}
+
+std::string unknown_type_words(std::string_view type, const std::vector<std::string>& known) {
+  std::string words = "event type `" + std::string(type) + "` is not in the catalogue";
+  if (const auto meant = base::closest(type, known)) {
+    words += "; did you mean `" + *meant + "`?";
+  }
+  return words;
+}
+
+}  // namespace
+
+Lane& Registry::add(std::shared_ptr<const domain::Webhook> webhook) {
+  subscribers_.clear();
+  auto& lane = lanes_[webhook->id];
+  lane = std::make_unique<Lane>(webhook);
+  lane->host = host_of(webhook->url);
+  return *lane;
+}
+
+void Registry::redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook) {
+  subscribers_.clear();
+  const bool same_endpoint = webhook->url == lane.definition->url;
+  lane.definition = std::move(webhook);
+  if (!same_endpoint) {
+    if (std::erase(lane.host->parked, &lane) > 0) {
+      lane.queued = false;
+    }
+    lane.host = host_of(lane.definition->url);
+    lane.window = {};  // what was learnt about the old endpoint says nothing about the new one
+  }
+}
+
+std::shared_ptr<Host> Registry::host_of(const domain::Url& url) {
+  std::erase_if(hosts_, [](const auto& host) { return host.second.expired(); });
+  auto& known = hosts_[host_key(url)];
+  auto host = known.lock();
+  if (!host) {
+    host = std::make_shared<Host>();
+    known = host;
+  }
+  return host;
+}
+
+void Registry::remove(Lane& lane) {
+  subscribers_.clear();
+  lanes_.erase(lane.id());
+}
+
+Lane* Registry::find(base::WebhookId id) {
+  const auto found = lanes_.find(id);
+  return found == lanes_.end() ? nullptr : found->second.get();
+}
+
+const Lane* Registry::find(base::WebhookId id) const {
+  const auto found = lanes_.find(id);
+  return found == lanes_.end() ? nullptr : found->second.get();
+}
+
+const std::vector<store::Subscriber>& Registry::subscribers(const std::string& type) {
+  const auto [entry, is_new] = subscribers_.try_emplace(type);
+  if (is_new) {
+    for (const auto& [id, lane] : lanes_) {
+      if (!lane->deleting && lane->definition->is_active() && lane->definition->wants(type)) {
+        entry->second.push_back({id, lane->definition->retry.window});
+      }
+    }
+    // The map has no order of its own; messages of one event come in the order of their webhooks.
+    std::sort(entry->second.begin(), entry->second.end(),
+              [](const auto& a, const auto& b) { return a.webhook < b.webhook; });
+  }
+  return entry->second;
+}
+
+void Registry::put_type(const domain::EventType& type) { types_.insert_or_assign(type.name, type.origin); }
+
+void Registry::remove_type(const std::string& name) {
+  types_.erase(name);
+  subscribers_.erase(name);
+}
+
+std::string Registry::user_of_type(std::string_view name) const {
+  for (const auto& [id, lane] : lanes_) {
+    const auto& events = lane->definition->events;
+    if (!lane->deleting && std::find(events.begin(), events.end(), name) != events.end()) {
+      return lane->definition->display_name;
+    }
+  }
+  return {};
+}
+
+bool Registry::matches_any_type(std::string_view pattern) const {
+  return pattern == "*" || std::any_of(types_.begin(), types_.end(), [pattern](const auto& type) {
+           return domain::pattern_matches(pattern, type.first);
+         });
+}
+
+std::vector<std::string> Registry::type_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, origin] : types_) {
+    names.push_back(name);
+  }
+  return names;
+}
+
+base::Result<void> Registry::check_type(std::string_view type) const {
+  if (knows_type(type)) {
+    return {};
+  }
+  base::Error error = base::field_error("/type", unknown_type_words(type, type_names()));
+  error.code = base::ErrorCode::unknown_type;
+  return error;
+}
+
+base::Result<void> Registry::check_events(const domain::Webhook& webhook) const {
+  base::Error error{base::ErrorCode::invalid_field, {}, {}};
+  for (std::size_t i = 0; i < webhook.events.size(); ++i) {
+    if (!matches_any_type(webhook.events[i])) {
+      error.fields.push_back(
+          {"/events/" + std::to_string(i), unknown_type_words(webhook.events[i], type_names())});
+    }
+  }
+  if (error.fields.empty()) {
+    return {};
+  }
+  error.detail = error.fields.front().detail;
+  return error;
+}
+
+}  // namespace webhookd::engine

@@ -1,0 +1,58 @@
+// All webhooks and event types as the engine knows them, and the answer to "who wants this type?", computed once per type
+// and kept until a webhook or a type changes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.hpp"
+#include "domain/event_type.hpp"
+#include "engine/lane.hpp"
+
+namespace webhookd::engine {
+
+class Registry {
+ public:
+  Lane& add(std::shared_ptr<const domain::Webhook> webhook);
+  // Takes the new definition and the host that goes with it; a lane parked at its old host leaves it.
+  void redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook);
+  void remove(Lane& lane);
+  Lane* find(base::WebhookId id);
+  const Lane* find(base::WebhookId id) const;
+  void forget_subscribers() { subscribers_.clear(); }
+
+  template <class F>
+  void each_lane(F&& visit) {
+    for (auto& [id, lane] : lanes_) {
+      visit(*lane);
+    }
+  }
+
+  // One entry for each active webhook that wants `type`.
+  const std::vector<store::Subscriber>& subscribers(const std::string& type);
+
+  void put_type(const domain::EventType& type);
+  void remove_type(const std::string& name);
+  bool knows_type(std::string_view name) const { return types_.contains(name); }
+  // The display name of a webhook that names this type itself; empty when none does.
+  std::string user_of_type(std::string_view name) const;
+  base::Result<void> check_type(std::string_view type) const;
+  base::Result<void> check_events(const domain::Webhook& webhook) const;
+
+ private:
+  bool matches_any_type(std::string_view pattern) const;
+  std::vector<std::string> type_names() const;
+
+  std::unordered_map<base::WebhookId, std::unique_ptr<Lane>> lanes_;
+  std::shared_ptr<Host> host_of(const domain::Url& url);
+
+  std::unordered_map<std::string, std::weak_ptr<Host>> hosts_;
+  std::map<std::string, domain::TypeOrigin, std::less<>> types_;
+  std::unordered_map<std::string, std::vector<store::Subscriber>> subscribers_;
+};
+
+}  // namespace webhookd::engine

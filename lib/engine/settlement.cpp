@@ -1,0 +1,140 @@
+// What an outcome means: for the lane's window, for the message (through the store), for the webhook (410).
+#include <algorithm>
+
+#include "engine/engine_impl.hpp"
+
+namespace webhookd::engine {
+
+namespace {
+
+constexpr Duration shortage_pause = 1s;
+constexpr Duration resubmit_pause = 1s;
+
+}  // namespace
+
+void Engine::Impl::report(std::vector<AttemptReport> reports, Time now) {
+  note_now(now);
+  for (AttemptReport& one : reports) {
+    take_report(std::move(one));
+  }
+}
+
+void Engine::Impl::take_report(AttemptReport report) {
+  const auto found = flights_.find(report.key);
+  base::check(found != flights_.end(), "a report belongs to an attempt in flight");
+  Flight flight = std::move(found->second);
+  flights_.erase(found);
+  --flight.host->in_flight;
+  if (!flight.host->parked.empty()) {
+    Lane* parked = flight.host->parked.front();
+    flight.host->parked.pop_front();
+    ring_.push_back(parked);
+  }
+  Lane* lane = registry_.find(flight.webhook);
+  base::check(lane != nullptr, "a lane outlives its attempts");
+  --lane->in_flight;
+  if (report.shortage) {
+    put_back(std::move(flight));
+    return;
+  }
+  lane->window.on_signal(domain::endpoint_signal(report.outcome), lane->definition->max_in_flight);
+  ++(report.outcome.kind == domain::OutcomeKind::success ? successes_ : failures_);
+
+  tracker_.track(flight.message, Stage::settling);
+  ++lane->unsettled;
+  ++unsettled_;
+  store::Settlement settlement;
+  settlement.message = flight.message;
+  settlement.webhook = flight.webhook;
+  settlement.attempt.number = flight.number;
+  settlement.attempt.at = flight.at;
+  settlement.attempt.trigger = flight.manual ? domain::Trigger::manual : domain::Trigger::automatic;
+  settlement.attempt.url = flight.definition->url.text();
+  settlement.attempt.outcome = std::move(report.outcome);
+  settlement.policy = lane->definition->retry;
+  settlement.jitter = random_.signed_unit();
+  settlement.ended_at = now_;
+  settlements_.push_back(std::move(settlement));
+  consider(*lane);
+}
+
+// A shortage on our side is no attempt: the message keeps its place and is tried again soon.
+void Engine::Impl::put_back(Flight flight) {
+  Lane& lane = *registry_.find(flight.webhook);
+  lane.not_before = now_ + shortage_pause;
+  log_.write(base::LogLevel::warning, "shortage", {{"webhook", to_string(flight.webhook)}});
+  if (lane.deleting) {
+    tracker_.release(flight.message);
+    retire_if_done(lane);
+    return;
+  }
+  Ready ready{flight.message, std::move(flight.event), flight.number - 1, flight.manual};
+  tracker_.track(flight.message, Stage::ready);
+  ready_bytes_ += ready.cost();
+  ++ready_count_;
+  lane.ready.push_front(std::move(ready));
+  consider(lane);
+}
+
+void Engine::Impl::submit_settlements() {
+  if (settlements_.empty() || (resubmit_at_ && *resubmit_at_ > now_)) {
+    return;
+  }
+  resubmit_at_.reset();
+  // The store may fail; the outcomes are kept until it has them. Settlements are idempotent.
+  auto kept = std::make_shared<std::vector<store::Settlement>>(settlements_);
+  store_.settle(std::exchange(settlements_, {}), back<std::vector<store::Settled>>([this, kept](auto result) {
+                  take_settled(std::move(*kept), std::move(result));
+                }));
+}
+
+void Engine::Impl::take_settled(std::vector<store::Settlement> settlements,
+                                Result<std::vector<store::Settled>> result) {
+  if (!result) {
+    log_.write(base::LogLevel::error, "settle_failed", {{"error", result.error().detail}});
+    settlements_.insert(settlements_.end(), std::make_move_iterator(settlements.begin()),
+                        std::make_move_iterator(settlements.end()));
+    resubmit_at_ = now_ + resubmit_pause;
+    return;
+  }
+  base::check(result->size() == settlements.size(), "every settlement is answered");
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    take_one_settled(settlements[i], (*result)[i]);
+  }
+}
+
+void Engine::Impl::take_one_settled(const store::Settlement& settlement, const store::Settled& settled) {
+  --unsettled_;
+  const Tracked* tracked = tracker_.find(settlement.message);
+  if (tracked && tracked->stage == Stage::settling) {
+    tracker_.release(settlement.message);
+  }
+  Lane* lane = registry_.find(settlement.webhook);
+  base::check(lane != nullptr, "a lane outlives its settlements");
+  --lane->unsettled;
+  if (settled.message.id.is_set() && settled.message.is_waiting()) {
+    add_due(*lane, {*settled.message.next_attempt_at, settled.message.id.sequence()});
+  }
+  if (settled.changed && settled.message.reason == domain::SettleReason::gone) {
+    mirror_gone(*lane, settlement);
+  }
+  retire_if_done(*lane);
+}
+
+// The store made the webhook inactive in the transaction of the 410; the same edit is made here.
+void Engine::Impl::mirror_gone(Lane& lane, const store::Settlement& settlement) {
+  if (!lane.definition->is_active()) {
+    return;
+  }
+  auto webhook = std::make_shared<domain::Webhook>(*lane.definition);
+  webhook->status = domain::WebhookStatus::inactive;
+  webhook->status_reason = domain::InactiveReason::gone;
+  webhook->version += 1;
+  webhook->updated_at = settlement.ended_at;
+  registry_.redefine(lane, std::move(webhook));
+  drop_ready(lane);
+  log_.write(base::LogLevel::warning, "webhook_gone", {{"webhook", to_string(lane.id())}});
+  consider(lane);
+}
+
+}  // namespace webhookd::engine

@@ -1,0 +1,711 @@
+#include "store/memory_store.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "store/rules.hpp"
+
+namespace webhookd::store {
+
+namespace {
+
+using base::Error;
+using domain::Message;
+
+constexpr std::size_t attempts_shown = 200;
+constexpr std::uint32_t memory_schema = 1;
+
+// The due index: bucket, webhook, due, message; the last three as the store orders them inside a bucket.
+using DueKey = std::tuple<std::uint64_t, std::uint64_t, Time, std::uint64_t>;
+
+struct StoredEvent {
+  std::shared_ptr<const domain::Event> event;
+  std::uint64_t first_message = 0;
+  std::uint64_t message_count = 0;
+};
+
+struct StoredMessage {
+  Message message;
+  std::map<std::uint32_t, domain::Attempt> attempts;
+};
+
+// Everything that is durable. Each member function is one write, applied wholly or not at all.
+class State {
+ public:
+  explicit State(std::uint64_t tag_key) : tag_key_(tag_key) {
+    for (const domain::EventType& type : domain::shipped_catalogue()) {
+      types_[type.name] = type;
+    }
+  }
+
+  // Writes.
+  std::vector<Result<Accepted>> accept(const std::vector<AcceptItem>& items, Time now);
+  std::vector<Settled> settle(const std::vector<Settlement>& settlements);
+  std::vector<Settled> wait_out(const std::vector<WaitedOut>& inputs);
+  Result<Message> cancel(MessageId id, const domain::Actor& actor, Time now);
+  Result<Message> retry(MessageId id, const domain::Actor& actor, Time now);
+  Result<domain::Webhook> put_webhook(const WebhookWrite& write);
+  Result<std::uint64_t> delete_webhook(WebhookId id);
+  Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  Result<domain::EventType> put_type(const domain::EventType& type);
+  Result<std::string> remove_type(const std::string& name);
+
+  // Reads.
+  OpenState load() const;
+  DueHeads due_heads(const DueHeadQuery& query) const;
+  Claim claim_due(const ClaimQuery& query) const;
+  MessagePage list_messages(const MessageQuery& query) const;
+  Result<MessageDetail> message(MessageId id) const;
+  Result<EventDetail> event(EventId id, std::size_t message_limit) const;
+  std::vector<MessageId> find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit) const;
+  std::vector<EventId> find_events(std::uint64_t low, std::uint64_t high, std::size_t limit) const;
+  std::vector<WebhookState> list_webhooks() const;
+  Result<WebhookState> webhook(WebhookId id) const;
+  std::vector<domain::EventType> list_types() const;
+  StoreFigures figures() const;
+
+  void set_full(bool full) { full_ = full; }
+
+ private:
+  template <class Id>
+  Id id_of(std::uint64_t sequence) const {
+    return Id{base::id_value(sequence, tag_key_)};
+  }
+  // Of a webhook that is not being deleted.
+  WebhookState* find_webhook(WebhookId id);
+  const WebhookState* find_webhook(WebhookId id) const;
+  StoredMessage* find_message(MessageId id);
+  const StoredMessage* find_message(MessageId id) const;
+  const StoredEvent* find_event(EventId id) const;
+  const std::string& type_of(const Message& message) const;
+
+  Result<Accepted> accept_one(const AcceptItem& item, Time now);
+  const StoredEvent* remembered_event(const AcceptItem& item, Time now) const;
+  Accepted add_event(const AcceptItem& item, Time now);
+  Result<Accepted> duplicate_of(const StoredEvent& first, const domain::Event& again) const;
+  Settled settle_one(const Settlement& settlement);
+  Settled wait_out_one(const WaitedOut& input);
+  // Replaces a record and all that follows from it: due entry and counts.
+  void replace(Message& stored, const Message& after);
+  std::vector<Message> messages_of(const StoredEvent& stored, std::size_t limit, std::uint64_t& count) const;
+  DueKey due_key(const Message& message) const;
+  void remove_message(std::uint64_t sequence);
+
+  std::uint64_t tag_key_;
+  std::uint64_t next_event_ = 1;
+  std::uint64_t next_message_ = 1;
+  std::uint64_t next_webhook_ = 1;
+  bool full_ = false;
+  std::map<std::uint64_t, StoredEvent> events_;
+  std::map<std::uint64_t, StoredMessage> messages_;
+  std::map<std::uint64_t, WebhookState> webhooks_;
+  std::map<std::uint64_t, std::set<std::uint64_t>> by_webhook_;
+  std::map<std::string, std::uint64_t> names_;
+  std::map<std::string, domain::EventType> types_;
+  std::map<std::string, std::uint64_t> idempotency_;
+  std::set<DueKey> due_;
+};
+
+// ---- finding --------------------------------------------------------------------------------------------------
+
+const WebhookState* State::find_webhook(WebhookId id) const {
+  const auto found = webhooks_.find(id.sequence());
+  const bool visible = found != webhooks_.end() && found->second.webhook.id == id && !found->second.deleting;
+  return visible ? &found->second : nullptr;
+}
+
+WebhookState* State::find_webhook(WebhookId id) {
+  return const_cast<WebhookState*>(static_cast<const State*>(this)->find_webhook(id));
+}
+
+const StoredMessage* State::find_message(MessageId id) const {
+  const auto found = messages_.find(id.sequence());
+  const bool visible = found != messages_.end() && found->second.message.id == id &&
+                       find_webhook(found->second.message.webhook) != nullptr;
+  return visible ? &found->second : nullptr;
+}
+
+StoredMessage* State::find_message(MessageId id) {
+  return const_cast<StoredMessage*>(static_cast<const State*>(this)->find_message(id));
+}
+
+const StoredEvent* State::find_event(EventId id) const {
+  const auto found = events_.find(id.sequence());
+  return found != events_.end() && found->second.event->id == id ? &found->second : nullptr;
+}
+
+const std::string& State::type_of(const Message& message) const {
+  return events_.at(message.event.sequence()).event->type;
+}
+
+DueKey State::due_key(const Message& message) const {
+  return {due_bucket(*message.next_attempt_at), message.webhook.sequence(), *message.next_attempt_at,
+          message.id.sequence()};
+}
+
+std::vector<Message> State::messages_of(const StoredEvent& stored, std::size_t limit, std::uint64_t& count) const {
+  std::vector<Message> found;
+  count = 0;
+  const auto end = messages_.lower_bound(stored.first_message + stored.message_count);
+  for (auto at = messages_.lower_bound(stored.first_message); at != end; ++at) {
+    if (find_webhook(at->second.message.webhook) != nullptr && count++ < limit) {
+      found.push_back(at->second.message);
+    }
+  }
+  return found;
+}
+
+// ---- accepting ------------------------------------------------------------------------------------------------
+
+std::vector<Result<Accepted>> State::accept(const std::vector<AcceptItem>& items, Time now) {
+  std::vector<Result<Accepted>> answers;
+  answers.reserve(items.size());
+  for (const AcceptItem& item : items) {
+    answers.push_back(accept_one(item, now));
+  }
+  return answers;
+}
+
+Result<Accepted> State::accept_one(const AcceptItem& item, Time now) {
+  if (const StoredEvent* first = remembered_event(item, now)) {
+    return duplicate_of(*first, *item.event);
+  }
+  if (full_) {
+    return store_is_full("the store is set full");
+  }
+  return add_event(item, now);
+}
+
+const StoredEvent* State::remembered_event(const AcceptItem& item, Time now) const {
+  if (item.event->idempotency_key.empty()) {
+    return nullptr;
+  }
+  const auto key = idempotency_.find(item.event->idempotency_key);
+  if (key == idempotency_.end()) {
+    return nullptr;
+  }
+  const StoredEvent& first = events_.at(key->second);
+  return is_remembered(first.event->accepted_at, item.idempotency_window, now) ? &first : nullptr;
+}
+
+Result<Accepted> State::duplicate_of(const StoredEvent& first, const domain::Event& again) const {
+  if (const auto same = check_same_event(*first.event, again); !same) {
+    return same.error();
+  }
+  Accepted answer{first.event->id, first.event->type, first.event->timestamp, true, {}, 0};
+  for (const Message& message : messages_of(first, domain::limits::messages_in_answer, answer.message_count)) {
+    answer.messages.push_back({message.id, message.webhook});
+  }
+  return answer;
+}
+
+Accepted State::add_event(const AcceptItem& item, Time now) {
+  const std::uint64_t sequence = next_event_++;
+  item.event->id = id_of<EventId>(sequence);
+  const std::uint64_t first_message = next_message_;
+  Accepted answer{item.event->id, item.event->type, item.event->timestamp, false, {}, 0};
+  for (const Subscriber& subscriber : item.subscribers) {
+    WebhookState* webhook = find_webhook(subscriber.webhook);
+    if (webhook == nullptr) {
+      continue;
+    }
+    const std::uint64_t number = next_message_++;
+    const auto message =
+        domain::new_message(id_of<MessageId>(number), subscriber.webhook, item.event->id, now, subscriber.window);
+    messages_[number].message = message;
+    by_webhook_[subscriber.webhook.sequence()].insert(number);
+    due_.insert(due_key(message));
+    count_new(webhook->counters, message);
+    answer.messages.push_back({message.id, message.webhook});
+  }
+  answer.message_count = answer.messages.size();
+  events_[sequence] = {item.event, first_message, answer.message_count};
+  if (!item.event->idempotency_key.empty()) {
+    idempotency_[item.event->idempotency_key] = sequence;
+  }
+  return answer;
+}
+
+// ---- messages -------------------------------------------------------------------------------------------------
+
+void State::replace(Message& stored, const Message& after) {
+  if (stored.next_attempt_at != after.next_attempt_at) {
+    if (stored.next_attempt_at) {
+      due_.erase(due_key(stored));
+    }
+    if (after.next_attempt_at) {
+      due_.insert(due_key(after));
+    }
+  }
+  count_change(find_webhook(after.webhook)->counters, stored.status, after);
+  stored = after;
+}
+
+std::vector<Settled> State::settle(const std::vector<Settlement>& settlements) {
+  std::vector<Settled> answers;
+  answers.reserve(settlements.size());
+  for (const Settlement& settlement : settlements) {
+    answers.push_back(settle_one(settlement));
+  }
+  return answers;
+}
+
+Settled State::settle_one(const Settlement& settlement) {
+  StoredMessage* stored = find_message(settlement.message);
+  if (stored == nullptr) {
+    return {};
+  }
+  Message after = stored->message;
+  const SettleEffect effect = apply_settlement(after, settlement);
+  if (effect == SettleEffect::repeated) {
+    return {after, false};
+  }
+  stored->attempts[settlement.attempt.number] = settlement.attempt;
+  replace(stored->message, after);
+  if (effect == SettleEffect::changed) {
+    make_gone(find_webhook(after.webhook)->webhook, after, settlement.ended_at);
+  }
+  return {after, effect == SettleEffect::changed};
+}
+
+std::vector<Settled> State::wait_out(const std::vector<WaitedOut>& inputs) {
+  std::vector<Settled> answers;
+  answers.reserve(inputs.size());
+  for (const WaitedOut& input : inputs) {
+    answers.push_back(wait_out_one(input));
+  }
+  return answers;
+}
+
+Settled State::wait_out_one(const WaitedOut& input) {
+  StoredMessage* stored = find_message(input.message);
+  if (stored == nullptr) {
+    return {};
+  }
+  Message after = stored->message;
+  const bool changed = apply_waiting_out(after, input);
+  if (changed) {
+    replace(stored->message, after);
+  }
+  return {after, changed};
+}
+
+Result<Message> State::cancel(MessageId id, const domain::Actor& actor, Time now) {
+  StoredMessage* stored = find_message(id);
+  if (stored == nullptr) {
+    return no_such_message(id);
+  }
+  Message after = stored->message;
+  if (const auto cancelled = domain::apply_cancel(after, actor, now); !cancelled) {
+    return cancelled.error();
+  }
+  replace(stored->message, after);
+  return after;
+}
+
+Result<Message> State::retry(MessageId id, const domain::Actor& actor, Time now) {
+  StoredMessage* stored = find_message(id);
+  if (stored == nullptr) {
+    return no_such_message(id);
+  }
+  Message after = stored->message;
+  const domain::Webhook& webhook = find_webhook(after.webhook)->webhook;
+  if (const auto retried = domain::apply_retry(after, actor, now, webhook.retry.window, webhook.is_active());
+      !retried) {
+    return retried.error();
+  }
+  replace(stored->message, after);
+  return after;
+}
+
+// ---- webhooks and types ---------------------------------------------------------------------------------------
+
+Result<domain::Webhook> State::put_webhook(const WebhookWrite& write) {
+  domain::Webhook webhook = write.webhook;
+  const bool is_new = !webhook.id.is_set();
+  WebhookState* stored = is_new ? nullptr : find_webhook(webhook.id);
+  if (!is_new && stored == nullptr) {
+    return no_such_webhook(webhook.id);
+  }
+  if (stored != nullptr && stored->webhook.version != write.expected_version) {
+    return version_has_moved(stored->webhook, write.expected_version);
+  }
+  const auto holder = names_.find(webhook.display_name);
+  if (holder != names_.end() && (is_new || holder->second != webhook.id.sequence())) {
+    return name_is_taken(webhook.display_name);
+  }
+  if (is_new) {
+    webhook.id = id_of<WebhookId>(next_webhook_++);
+  } else {
+    names_.erase(stored->webhook.display_name);
+  }
+  names_[webhook.display_name] = webhook.id.sequence();
+  webhooks_[webhook.id.sequence()].webhook = webhook;
+  return webhook;
+}
+
+Result<std::uint64_t> State::delete_webhook(WebhookId id) {
+  WebhookState* stored = find_webhook(id);
+  if (stored == nullptr) {
+    return no_such_webhook(id);
+  }
+  const std::uint64_t waited = stored->counters.waiting;
+  count_deleted(stored->counters);
+  stored->deleting = true;
+  names_.erase(stored->webhook.display_name);
+  return waited;
+}
+
+void State::remove_message(std::uint64_t sequence) {
+  const auto found = messages_.find(sequence);
+  if (found->second.message.next_attempt_at) {
+    due_.erase(due_key(found->second.message));
+  }
+  messages_.erase(found);
+}
+
+Result<PurgeStep> State::purge_webhook(WebhookId id, std::size_t limit) {
+  const auto found = webhooks_.find(id.sequence());
+  if (found == webhooks_.end() || found->second.webhook.id != id) {
+    return PurgeStep{0, true};
+  }
+  if (!found->second.deleting) {
+    return not_being_deleted(id);
+  }
+  PurgeStep step;
+  std::set<std::uint64_t>& sequences = by_webhook_[id.sequence()];
+  for (; step.removed < limit && !sequences.empty(); ++step.removed) {
+    remove_message(*sequences.begin());
+    sequences.erase(sequences.begin());
+  }
+  step.done = sequences.empty();
+  if (step.done) {
+    by_webhook_.erase(id.sequence());
+    webhooks_.erase(found);
+  }
+  return step;
+}
+
+Result<domain::EventType> State::put_type(const domain::EventType& type) {
+  types_[type.name] = type;
+  return type;
+}
+
+Result<std::string> State::remove_type(const std::string& name) {
+  if (types_.erase(name) == 0) {
+    return no_such_type(name);
+  }
+  return name;
+}
+
+// ---- reads ----------------------------------------------------------------------------------------------------
+
+OpenState State::load() const {
+  OpenState state;
+  for (const auto& [sequence, webhook] : webhooks_) {
+    state.webhooks.push_back(webhook);
+  }
+  state.types = list_types();
+  return state;
+}
+
+DueHeads State::due_heads(const DueHeadQuery& query) const {
+  DueHeads answer;
+  std::uint64_t resume_bucket = query.from_bucket;
+  std::uint64_t resume_after = query.after.sequence();
+  auto at = due_.lower_bound({resume_bucket, resume_after + 1, Time::min(), 0});
+  for (; at != due_.end(); at = due_.lower_bound({resume_bucket, resume_after + 1, Time::min(), 0})) {
+    const auto& [bucket, webhook, due, message] = *at;
+    resume_bucket = bucket;
+    resume_after = webhook;
+    if (webhooks_.at(webhook).deleting) {
+      continue;
+    }
+    if (bucket >= query.until_bucket) {
+      answer.next_bucket = bucket;
+      break;
+    }
+    if (answer.heads.size() == query.limit) {
+      const DueHead& last = answer.heads.empty() ? DueHead{} : answer.heads.back();
+      answer.resume_bucket = answer.heads.empty() ? query.from_bucket : due_bucket(last.position.due);
+      answer.resume_after = answer.heads.empty() ? query.after : last.webhook;
+      return answer;
+    }
+    answer.heads.push_back({id_of<WebhookId>(webhook), {due, message}});
+  }
+  answer.complete = true;
+  return answer;
+}
+
+Claim State::claim_due(const ClaimQuery& query) const {
+  Claim answer;
+  if (find_webhook(query.webhook) == nullptr) {
+    return answer;
+  }
+  const std::uint64_t webhook = query.webhook.sequence();
+  std::uint64_t bucket = due_bucket(query.from.due);
+  std::size_t bytes = 0;
+  auto at = due_.lower_bound({bucket, webhook, query.from.due, query.from.message_sequence});
+  while (at != due_.end() && std::get<0>(*at) < query.until_bucket) {
+    const auto& [found_bucket, found_webhook, due, sequence] = *at;
+    if (found_webhook != webhook) {
+      // This bucket has no more of it, or the landing is in a later bucket: go to its place there.
+      bucket = found_webhook > webhook ? found_bucket + 1 : found_bucket;
+      at = due_.lower_bound({bucket, webhook, Time::min(), 0});
+      continue;
+    }
+    const Message& message = messages_.at(sequence).message;
+    const domain::EventRef& event = events_.at(message.event.sequence()).event;
+    const bool fits = answer.messages.empty() || bytes + event->data.size() <= query.bytes;
+    if (due > query.due_until || answer.messages.size() >= query.rows || !fits) {
+      answer.next = DuePosition{due, sequence};
+      break;
+    }
+    bytes += event->data.size();
+    answer.messages.push_back({message, event});
+    ++at;
+  }
+  return answer;
+}
+
+MessagePage State::list_messages(const MessageQuery& query) const {
+  MessagePage page;
+  const auto scan = [&](auto at, auto end) {
+    std::size_t looked_at = 0;
+    std::uint64_t last = 0;
+    for (; at != end; ++at) {
+      const std::uint64_t sequence = at->first;
+      const Message& message = at->second.message;
+      if (page.rows.size() == query.limit || looked_at == query.scan_limit) {
+        page.next = last;
+        return;
+      }
+      ++looked_at;
+      last = sequence;
+      const bool shown =
+          find_webhook(message.webhook) != nullptr && (!query.webhook || message.webhook == *query.webhook);
+      if (shown && matches_message(query, message) && matches_type(query, message, type_of(message))) {
+        page.rows.push_back({message, type_of(message)});
+      }
+    }
+  };
+  if (query.oldest_first) {
+    scan(messages_.upper_bound(query.after_sequence), messages_.end());
+  } else {
+    const auto start = query.after_sequence == 0 ? messages_.end() : messages_.lower_bound(query.after_sequence);
+    scan(std::make_reverse_iterator(start), messages_.rend());
+  }
+  return page;
+}
+
+Result<MessageDetail> State::message(MessageId id) const {
+  const StoredMessage* stored = find_message(id);
+  if (stored == nullptr) {
+    return no_such_message(id);
+  }
+  MessageDetail detail{stored->message, events_.at(stored->message.event.sequence()).event, {}};
+  const std::size_t all = stored->attempts.size();
+  auto at = std::next(stored->attempts.begin(), static_cast<std::ptrdiff_t>(all - std::min(all, attempts_shown)));
+  for (; at != stored->attempts.end(); ++at) {
+    detail.attempts.push_back(at->second);
+  }
+  return detail;
+}
+
+Result<EventDetail> State::event(EventId id, std::size_t message_limit) const {
+  const StoredEvent* stored = find_event(id);
+  if (stored == nullptr) {
+    return no_such_event(id);
+  }
+  EventDetail detail{stored->event, {}, 0};
+  detail.messages = messages_of(*stored, message_limit, detail.message_count);
+  return detail;
+}
+
+std::vector<MessageId> State::find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit) const {
+  std::vector<MessageId> found;
+  for (auto at = messages_.lower_bound(low >> base::id_tag_bits); at != messages_.end() && found.size() < limit; ++at) {
+    const Message& message = at->second.message;
+    if (message.id.value > high) {
+      break;
+    }
+    if (message.id.value >= low && find_webhook(message.webhook) != nullptr) {
+      found.push_back(message.id);
+    }
+  }
+  return found;
+}
+
+std::vector<EventId> State::find_events(std::uint64_t low, std::uint64_t high, std::size_t limit) const {
+  std::vector<EventId> found;
+  for (auto at = events_.lower_bound(low >> base::id_tag_bits); at != events_.end() && found.size() < limit; ++at) {
+    const EventId id = at->second.event->id;
+    if (id.value > high) {
+      break;
+    }
+    if (id.value >= low) {
+      found.push_back(id);
+    }
+  }
+  return found;
+}
+
+std::vector<WebhookState> State::list_webhooks() const {
+  std::vector<WebhookState> webhooks;
+  for (const auto& [sequence, state] : webhooks_) {
+    if (!state.deleting) {
+      webhooks.push_back(state);
+    }
+  }
+  return webhooks;
+}
+
+Result<WebhookState> State::webhook(WebhookId id) const {
+  const WebhookState* stored = find_webhook(id);
+  if (stored == nullptr) {
+    return no_such_webhook(id);
+  }
+  return *stored;
+}
+
+std::vector<domain::EventType> State::list_types() const {
+  std::vector<domain::EventType> types;
+  for (const auto& [name, type] : types_) {
+    types.push_back(type);
+  }
+  return types;
+}
+
+StoreFigures State::figures() const {
+  StoreFigures figures;
+  figures.store_id = "memory-" + std::to_string(tag_key_);
+  figures.schema = memory_schema;
+  figures.events = events_.size();
+  figures.messages = messages_.size();
+  for (const auto& [sequence, state] : webhooks_) {
+    figures.waiting += state.counters.waiting;
+    figures.webhooks += state.deleting ? 0 : 1;
+  }
+  for (const auto& [sequence, stored] : events_) {
+    figures.used_bytes += stored.event->data.size();
+  }
+  figures.full = full_;
+  return figures;
+}
+
+// ---- the store ------------------------------------------------------------------------------------------------
+
+class MemoryStoreImpl final : public MemoryStore {
+ public:
+  explicit MemoryStoreImpl(std::uint64_t tag_key) : state_(tag_key) {}
+
+  // Control of time and crashes.
+  bool step() override {
+    if (queue_.empty()) {
+      return false;
+    }
+    Write write = std::move(queue_.front());
+    queue_.pop_front();
+    base::Task answer = write(state_);
+    ++commits_;
+    answer();
+    return true;
+  }
+  std::size_t queued_writes() const override { return queue_.size(); }
+  void crash() override { queue_.clear(); }
+  void crash_after_commit() override {
+    if (!queue_.empty()) {
+      // The answer is dropped: nobody was left to hear it.
+      const base::Task unheard = queue_.front()(state_);
+      ++commits_;
+    }
+    crash();
+  }
+  void set_full(bool full) override { state_.set_full(full); }
+
+  // Writes.
+  void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
+    queue([items = std::move(items), now](State& state) { return state.accept(items, now); }, std::move(done));
+  }
+  void settle(std::vector<Settlement> settlements, Completion<std::vector<Settled>> done) override {
+    queue([settlements = std::move(settlements)](State& state) { return state.settle(settlements); }, std::move(done));
+  }
+  void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) override {
+    queue([messages = std::move(messages)](State& state) { return state.wait_out(messages); }, std::move(done));
+  }
+  void cancel(MessageId message, domain::Actor actor, Time now, Completion<Message> done) override {
+    queue([message, actor = std::move(actor), now](State& state) { return state.cancel(message, actor, now); },
+          std::move(done));
+  }
+  void retry(MessageId message, domain::Actor actor, Time now, Completion<Message> done) override {
+    queue([message, actor = std::move(actor), now](State& state) { return state.retry(message, actor, now); },
+          std::move(done));
+  }
+  void put_webhook(WebhookWrite write, Completion<domain::Webhook> done) override {
+    queue([write = std::move(write)](State& state) { return state.put_webhook(write); }, std::move(done));
+  }
+  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) override {
+    queue([webhook](State& state) { return state.delete_webhook(webhook); }, std::move(done));
+  }
+  void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
+    queue([webhook, limit](State& state) { return state.purge_webhook(webhook, limit); }, std::move(done));
+  }
+  void put_type(domain::EventType type, Completion<domain::EventType> done) override {
+    queue([type = std::move(type)](State& state) { return state.put_type(type); }, std::move(done));
+  }
+  void remove_type(std::string name, Completion<std::string> done) override {
+    queue([name = std::move(name)](State& state) { return state.remove_type(name); }, std::move(done));
+  }
+
+  // Reads.
+  void load(Completion<OpenState> done) override { done(state_.load()); }
+  void due_heads(DueHeadQuery query, Completion<DueHeads> done) override { done(state_.due_heads(query)); }
+  void claim_due(ClaimQuery query, Completion<Claim> done) override { done(state_.claim_due(query)); }
+  void list_messages(MessageQuery query, Completion<MessagePage> done) override { done(state_.list_messages(query)); }
+  void message(MessageId id, Completion<MessageDetail> done) override { done(state_.message(id)); }
+  void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) override {
+    done(state_.event(id, message_limit));
+  }
+  void find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit,
+                     Completion<std::vector<MessageId>> done) override {
+    done(state_.find_messages(low, high, limit));
+  }
+  void find_events(std::uint64_t low, std::uint64_t high, std::size_t limit,
+                   Completion<std::vector<EventId>> done) override {
+    done(state_.find_events(low, high, limit));
+  }
+  void list_webhooks(Completion<std::vector<WebhookState>> done) override { done(state_.list_webhooks()); }
+  void webhook(WebhookId id, Completion<WebhookState> done) override { done(state_.webhook(id)); }
+  void list_types(Completion<std::vector<domain::EventType>> done) override { done(state_.list_types()); }
+  void figures(Completion<StoreFigures> done) override {
+    StoreFigures figures = state_.figures();
+    figures.commits = commits_;
+    done(std::move(figures));
+  }
+
+ private:
+  // Changes the state and gives back the answer, still to be told.
+  using Write = base::UniqueFunction<base::Task(State&)>;
+
+  template <class Apply, class T>
+  void queue(Apply apply, Completion<T> done) {
+    queue_.push_back([apply = std::move(apply), done = std::move(done)](State& state) mutable -> base::Task {
+      return [answer = Result<T>(apply(state)), done = std::move(done)]() mutable { done(std::move(answer)); };
+    });
+  }
+
+  State state_;
+  std::deque<Write> queue_;
+  std::uint64_t commits_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<MemoryStore> MemoryStore::create(std::uint64_t tag_key) {
+  return std::make_unique<MemoryStoreImpl>(tag_key);
+}
+
+}  // namespace webhookd::store

@@ -1,0 +1,138 @@
+#include "store/rules.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace webhookd::store {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using domain::MessageStatus;
+
+std::uint64_t& counter_of(WebhookCounters& counters, MessageStatus status) {
+  switch (status) {
+    case MessageStatus::success:
+      return counters.success;
+    case MessageStatus::failed:
+      return counters.failed;
+    case MessageStatus::cancelled:
+      return counters.cancelled;
+    case MessageStatus::created:
+    case MessageStatus::retrying:
+      break;
+  }
+  return counters.waiting;
+}
+
+bool occurs_ignoring_case(std::string_view text, std::string_view part) {
+  const auto same = [](char a, char b) { return base::to_lower(a) == base::to_lower(b); };
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
+}
+
+bool text_matches(const std::string& text, const domain::Message& message, std::string_view type) {
+  return text.empty() || occurs_ignoring_case(type, text) || occurs_ignoring_case(message.failure, text) ||
+         occurs_ignoring_case(to_string(message.id), text);
+}
+
+bool code_matches(const MessageQuery& query, std::uint16_t code) {
+  const bool any = query.code_min == 0 && query.code_max == 0;
+  return any || (code >= query.code_min && code <= query.code_max);
+}
+
+}  // namespace
+
+void count_new(WebhookCounters& counters, const domain::Message& after) { ++counter_of(counters, after.status); }
+
+void count_change(WebhookCounters& counters, MessageStatus before, const domain::Message& after) {
+  std::uint64_t& left = counter_of(counters, before);
+  left -= left > 0 ? 1 : 0;  // counters that were found damaged began again at nothing
+  ++counter_of(counters, after.status);
+  if (before != MessageStatus::success && after.status == MessageStatus::success) {
+    counters.last_success_at = after.settled_at;
+  }
+}
+
+void count_deleted(WebhookCounters& counters) {
+  counters.cancelled += counters.waiting;
+  counters.waiting = 0;
+}
+
+SettleEffect apply_settlement(domain::Message& message, const Settlement& settlement) {
+  if (settlement.attempt.number <= message.attempts) {
+    return SettleEffect::repeated;
+  }
+  return domain::apply_attempt(message, settlement.attempt, settlement.policy, settlement.jitter, settlement.ended_at)
+             ? SettleEffect::changed
+             : SettleEffect::logged;
+}
+
+bool apply_waiting_out(domain::Message& message, const WaitedOut& input) {
+  return input.now >= message.deadline && domain::apply_waited_out(message, input.why, input.now);
+}
+
+bool make_gone(domain::Webhook& webhook, const domain::Message& message, Time now) {
+  if (message.reason != domain::SettleReason::gone || !webhook.is_active()) {
+    return false;
+  }
+  webhook.status = domain::WebhookStatus::inactive;
+  webhook.status_reason = domain::InactiveReason::gone;
+  ++webhook.version;
+  webhook.updated_at = now;
+  return true;
+}
+
+bool is_remembered(Time accepted_at, Duration window, Time now) { return now - accepted_at < window; }
+
+Result<void> check_same_event(const domain::Event& first, const domain::Event& again) {
+  if (first.type == again.type && first.data == again.data) {
+    return {};
+  }
+  const std::string_view differs = first.type == again.type ? "other data" : "another type";
+  return Error{ErrorCode::idempotency_conflict,
+               "idempotency key \"" + again.idempotency_key + "\" stands for event " + to_string(first.id) + " with " +
+                   std::string(differs),
+               {}};
+}
+
+bool matches_message(const MessageQuery& query, const domain::Message& message) {
+  const auto bit = std::uint32_t{1} << static_cast<unsigned>(message.status);
+  return (query.statuses & bit) != 0 && (!query.since || message.created_at >= *query.since) &&
+         (!query.until || message.created_at < *query.until) && code_matches(query, message.last_code);
+}
+
+bool matches_type(const MessageQuery& query, const domain::Message& message, std::string_view type) {
+  return (!query.type || *query.type == type) && text_matches(query.text, message, type);
+}
+
+Error no_such_message(MessageId id) { return {ErrorCode::not_found, "there is no message " + to_string(id), {}}; }
+Error no_such_event(EventId id) { return {ErrorCode::not_found, "there is no event " + to_string(id), {}}; }
+Error no_such_webhook(WebhookId id) { return {ErrorCode::not_found, "there is no webhook " + to_string(id), {}}; }
+
+Error no_such_type(std::string_view name) {
+  return {ErrorCode::not_found, "there is no event type " + std::string(name), {}};
+}
+
+Error name_is_taken(std::string_view name) {
+  const std::string detail = "another webhook is named \"" + std::string(name) + "\": display names are unique";
+  return {ErrorCode::name_taken, detail, {{"/display_name", detail}}};
+}
+
+Error version_has_moved(const domain::Webhook& stored, std::uint64_t expected) {
+  return {ErrorCode::version_mismatch,
+          "webhook " + to_string(stored.id) + " is at version " + std::to_string(stored.version) + ", not " +
+              std::to_string(expected) + ": read it again and repeat the change",
+          {}};
+}
+
+Error not_being_deleted(WebhookId id) {
+  return {ErrorCode::not_found, "webhook " + to_string(id) + " is not being deleted", {}};
+}
+
+Error store_is_full(std::string_view why) {
+  return {ErrorCode::store_full, "new events are refused: " + std::string(why), {}};
+}
+
+}  // namespace webhookd::store

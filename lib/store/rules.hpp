@@ -1,0 +1,61 @@
+// What every store must decide alike: what a settlement does to a record and to the kept counts, when an idempotency
+// key is still remembered, which messages a list shows, and in which words a refusal is said. Pure functions on values;
+// how records are found and kept is each store's own business.
+//
+// Never here: storage.
+#pragma once
+
+#include <string_view>
+
+#include "store/store.hpp"
+
+namespace webhookd::store {
+
+// ---- counts ---------------------------------------------------------------------------------------------------
+
+// A message that did not exist before now stands as `after`.
+void count_new(WebhookCounters& counters, const domain::Message& after);
+// A message that stood at `before` now stands as `after`. A success counts when it happens, at its settled_at.
+void count_change(WebhookCounters& counters, domain::MessageStatus before, const domain::Message& after);
+// A deleted webhook's waiting messages are cancelled, all at once.
+void count_deleted(WebhookCounters& counters);
+
+// ---- message inputs -------------------------------------------------------------------------------------------
+
+enum class SettleEffect {
+  repeated,  // this attempt is recorded already: nothing is to be written
+  logged,    // recorded and counted, but it changes no status: late, aborted, interrupted
+  changed,   // the message moved or has a new plan
+};
+SettleEffect apply_settlement(domain::Message& message, const Settlement& settlement);
+// False also while the deadline lies ahead: a retry may have opened a new window since the engine decided.
+bool apply_waiting_out(domain::Message& message, const WaitedOut& input);
+// An answer of 410 makes the webhook inactive. False when it is inactive already: who turned it off keeps the say.
+bool make_gone(domain::Webhook& webhook, const domain::Message& message, Time now);
+
+// ---- idempotency ----------------------------------------------------------------------------------------------
+
+// The key of an event accepted at `accepted_at` still stands for that event.
+bool is_remembered(Time accepted_at, Duration window, Time now);
+// The same key stands for the same type and the same bytes; anything else is idempotency_conflict.
+Result<void> check_same_event(const domain::Event& first, const domain::Event& again);
+
+// ---- lists ----------------------------------------------------------------------------------------------------
+
+// What the message alone decides of a query: status, time and code.
+bool matches_message(const MessageQuery& query, const domain::Message& message);
+// What needs the event's type as well: type and text.
+bool matches_type(const MessageQuery& query, const domain::Message& message, std::string_view type);
+
+// ---- refusals -------------------------------------------------------------------------------------------------
+
+base::Error no_such_message(MessageId id);
+base::Error no_such_event(EventId id);
+base::Error no_such_webhook(WebhookId id);
+base::Error no_such_type(std::string_view name);
+base::Error name_is_taken(std::string_view name);
+base::Error version_has_moved(const domain::Webhook& stored, std::uint64_t expected);
+base::Error not_being_deleted(WebhookId id);
+base::Error store_is_full(std::string_view why);
+
+}  // namespace webhookd::store

@@ -1,0 +1,275 @@
+// What the house asks of a store. Two stand behind it, and one conformance suite holds them equal: LMDB
+// (lmdb_store.hpp), and memory (memory_store.hpp), which is the test double and the model. A third on a server, shared
+// by several daemons, must fit without touching engine or control; hence:
+//
+// * Every call is asynchronous: it takes a completion, called exactly once, on any thread, possibly before the call
+//   returns (reads of an embedded store do). Nothing here waits.
+// * The completion of a write runs after its commit is durable. A failed commit is *unknown*, not absent: the
+//   completion gets ErrorCode::internal, and nobody may claim success.
+// * Writes are applied in the order of the calls. A read sees every write that completed before the read was called.
+// * The rules of messages are domain/message.hpp, applied by the store to the record inside its transaction, so a
+//   settlement, a cancel and a retry of one message never decide on different states.
+//
+// Never here: clocks, waits, policies. `now` and random draws come with the call.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "domain/event.hpp"
+#include "domain/event_type.hpp"
+#include "domain/message.hpp"
+#include "domain/webhook.hpp"
+
+namespace webhookd::store {
+
+using base::Completion;
+using base::Duration;
+using base::EventId;
+using base::MessageId;
+using base::Result;
+using base::Time;
+using base::WebhookId;
+
+// ---- accepting ------------------------------------------------------------------------------------------------
+
+struct Subscriber {
+  WebhookId webhook;
+  Duration window{};  // the retry window, for the message's deadline
+};
+
+struct AcceptItem {
+  std::shared_ptr<domain::Event> event;  // `id` is filled in by the store before the completion; the rest is final
+  std::vector<Subscriber> subscribers;   // one message each
+  Duration idempotency_window{};         // how long event->idempotency_key is remembered
+};
+
+struct MessageRef {
+  MessageId message;
+  WebhookId webhook;
+};
+
+struct Accepted {
+  EventId event;
+  std::string type;
+  Time timestamp{};
+  bool duplicate = false;            // the key was known with the same type and data; nothing was written
+  std::vector<MessageRef> messages;  // all of a new event; of a duplicate the first event's, at most 100
+  std::uint64_t message_count = 0;
+};
+
+// ---- settling -------------------------------------------------------------------------------------------------
+
+// The end of one attempt. Idempotent: a settlement whose attempt number is already recorded changes nothing.
+struct Settlement {
+  MessageId message;
+  WebhookId webhook;
+  domain::Attempt attempt;
+  domain::RetryPolicy policy;
+  double jitter = 0;  // drawn by the engine, -1 … 1
+  Time ended_at{};
+};
+
+struct Settled {
+  domain::Message message;  // as it now stands; `id` unset when the message is gone (its webhook was deleted)
+  bool changed = false;     // false for a late or repeated outcome
+};
+
+// A message whose deadline passed while no attempt could be made.
+struct WaitedOut {
+  MessageId message;
+  std::string why;
+  Time now{};
+};
+
+// ---- due messages ---------------------------------------------------------------------------------------------
+
+// The due index is the timer queue. It is kept in coarse buckets of time, inside a bucket by webhook, and inside a
+// webhook by time, so that a commit touches few pages and one webhook's backlog is read without wading through
+// another's.
+inline constexpr int due_bucket_bits = 20;  // of milliseconds: about 17.5 minutes
+constexpr std::uint64_t due_bucket(Time due) { return static_cast<std::uint64_t>(base::to_ms(due)) >> due_bucket_bits; }
+constexpr Time due_bucket_start(std::uint64_t bucket) {
+  return base::time_from_ms(static_cast<std::int64_t>(bucket << due_bucket_bits));
+}
+
+struct DuePosition {
+  Time due{};
+  std::uint64_t message_sequence = 0;
+  auto operator<=>(const DuePosition&) const = default;
+};
+
+struct DueHead {
+  WebhookId webhook;
+  DuePosition position;
+};
+
+// Which webhooks have work: the first due message of every webhook in each bucket of [from, until), bucket by bucket.
+struct DueHeadQuery {
+  std::uint64_t from_bucket = 0;
+  WebhookId after;                 // resume inside from_bucket behind this webhook; unset for its beginning
+  std::uint64_t until_bucket = 0;  // exclusive
+  std::size_t limit = 0;           // heads at most
+};
+struct DueHeads {
+  std::vector<DueHead> heads;       // a webhook may occur once in each bucket
+  bool complete = false;            // everything below until_bucket was seen
+  std::uint64_t resume_bucket = 0;  // where to go on when not complete
+  WebhookId resume_after;
+  std::optional<std::uint64_t> next_bucket;  // the first bucket with work at or after until_bucket, when complete
+};
+
+// The messages of one webhook in due order, from `from` (inclusive) up to the end of the buckets below until_bucket.
+struct ClaimQuery {
+  WebhookId webhook;
+  DuePosition from;
+  Time due_until{};                // inclusive: nothing due later is returned
+  std::uint64_t until_bucket = 0;  // exclusive: `next` is looked for up to here
+  std::size_t rows = 0;            // at most
+  std::size_t bytes = 0;           // of event data, at most, but always at least one row
+  bool with_events = true;         // false: messages alone (`event` is null, `bytes` does not count)
+};
+struct ClaimedMessage {
+  domain::Message message;
+  domain::EventRef event;
+};
+struct Claim {
+  std::vector<ClaimedMessage> messages;
+  std::optional<DuePosition> next;  // the first position not returned, below until_bucket; nothing: no more there
+};
+
+// ---- webhooks and types ---------------------------------------------------------------------------------------
+
+// Kept in the same transactions as the messages, never scanned.
+struct WebhookCounters {
+  std::uint64_t waiting = 0;
+  std::uint64_t success = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t cancelled = 0;
+  std::optional<Time> last_success_at;
+};
+
+struct WebhookState {
+  domain::Webhook webhook;
+  WebhookCounters counters;
+  bool deleting = false;  // answered as deleted; its messages are being removed
+};
+
+struct WebhookWrite {
+  domain::Webhook webhook;  // id unset: create, and the store gives the id
+  // Edit: refused with version_mismatch unless this is the stored version. The store never changes `version` itself.
+  std::uint64_t expected_version = 0;
+};
+
+struct PurgeStep {
+  std::uint64_t removed = 0;  // messages
+  bool done = false;          // nothing of the webhook is left
+};
+
+// ---- lists ----------------------------------------------------------------------------------------------------
+
+struct MessageQuery {
+  std::optional<WebhookId> webhook;
+  std::optional<std::string> type;
+  std::uint32_t statuses = 0xffffffff;  // bit i: domain::MessageStatus i
+  std::optional<Time> since;            // of created_at, inclusive
+  std::optional<Time> until;            // exclusive
+  std::uint16_t code_min = 0;           // of last_code; 0 … 0: any
+  std::uint16_t code_max = 0;
+  std::string text;  // occurs in id, type or failure, ignoring ASCII case; empty: any
+  bool oldest_first = false;
+  std::uint64_t after_sequence = 0;  // the cursor: go on behind this message; 0: from the end that the order names
+  std::size_t limit = 50;
+  std::size_t scan_limit = 20'000;  // rows looked at, at most
+};
+struct MessageRow {
+  domain::Message message;
+  std::string type;
+};
+struct MessagePage {
+  std::vector<MessageRow> rows;
+  std::optional<std::uint64_t> next;  // after_sequence of the next page; may come with fewer rows than the limit
+};
+
+struct MessageDetail {
+  domain::Message message;
+  domain::EventRef event;
+  std::vector<domain::Attempt> attempts;  // oldest first, at most the latest 200
+};
+
+struct EventDetail {
+  domain::EventRef event;
+  std::vector<domain::Message> messages;  // the first `message_limit`
+  std::uint64_t message_count = 0;
+};
+
+struct StoreFigures {
+  std::string store_id;
+  std::uint32_t schema = 0;
+  std::uint64_t events = 0;
+  std::uint64_t messages = 0;  // ever created less removed
+  std::uint64_t waiting = 0;
+  std::uint64_t webhooks = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t quota_bytes = 0;
+  std::uint64_t commits = 0;          // since open
+  std::uint64_t damaged_records = 0;  // found since open
+  bool full = false;                  // new events are refused
+};
+
+struct OpenState {
+  std::vector<WebhookState> webhooks;  // deleting ones among them
+  std::vector<domain::EventType> types;
+};
+
+class Store {
+ public:
+  Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  virtual ~Store() = default;
+
+  // Writes.
+  // All items in one transaction. Per item: Accepted, or idempotency_conflict, or store_full.
+  virtual void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) = 0;
+  virtual void settle(std::vector<Settlement> settlements, Completion<std::vector<Settled>> done) = 0;
+  // Messages that no longer wait are left alone (`changed` false).
+  virtual void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) = 0;
+  virtual void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;
+  // The store looks up the webhook's status and retry window itself.
+  virtual void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;
+  // Errors: name_taken, version_mismatch, not_found.
+  virtual void put_webhook(WebhookWrite write, Completion<domain::Webhook> done) = 0;
+  // Marks it deleting and frees its name; the answer is how many messages waited.
+  virtual void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) = 0;
+  // Removes up to `limit` messages of a deleting webhook, with attempts and due entries; at the end the webhook itself.
+  virtual void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) = 0;
+  virtual void put_type(domain::EventType type, Completion<domain::EventType> done) = 0;
+  virtual void remove_type(std::string name, Completion<std::string> done) = 0;
+
+  // Reads.
+  virtual void load(Completion<OpenState> done) = 0;
+  virtual void due_heads(DueHeadQuery query, Completion<DueHeads> done) = 0;
+  virtual void claim_due(ClaimQuery query, Completion<Claim> done) = 0;
+  virtual void list_messages(MessageQuery query, Completion<MessagePage> done) = 0;
+  virtual void message(MessageId id, Completion<MessageDetail> done) = 0;
+  virtual void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) = 0;
+  // Full ids whose value lies in [low, high], in order, at most `limit`: what a typed prefix may mean.
+  virtual void find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit,
+                             Completion<std::vector<MessageId>> done) = 0;
+  virtual void find_events(std::uint64_t low, std::uint64_t high, std::size_t limit,
+                           Completion<std::vector<EventId>> done) = 0;
+  // Without deleting ones; by id.
+  virtual void list_webhooks(Completion<std::vector<WebhookState>> done) = 0;
+  virtual void webhook(WebhookId id, Completion<WebhookState> done) = 0;
+  virtual void list_types(Completion<std::vector<domain::EventType>> done) = 0;
+  virtual void figures(Completion<StoreFigures> done) = 0;
+};
+
+}  // namespace webhookd::store
