@@ -1,0 +1,107 @@
+// Every key of the LMDB store. Numbers are big-endian and of fixed width, so keys sort as their numbers do; each key is
+// made by one function here and nowhere else.
+//
+// Schema version 1. Sequences are those of the ids (base/id.hpp), 6 bytes.
+//
+//   table        key                                                    value
+//   (main)       "schema"                                               4 bytes, readable by every version for ever
+//   (main)       "meta"                                                 Meta: identity, next sequences, kept counts
+//   webhooks     webhook                                                domain::Webhook
+//   counters     webhook                                                WebhookCounters
+//   deleting     webhook                                                where its purge goes on (message bucket)
+//   names        display name (long ones: their beginning and a hash)   webhook
+//   types        name                                                   domain::EventType
+//   events       event                                                  EventHeader, then the data verbatim
+//   messages     message                                                domain::Message
+//   attempts     message, number (4)                                    domain::Attempt
+//   due          due bucket (4), webhook, rest of due (3), message      nothing
+//   by_webhook   message bucket (4), webhook, rest of message (2)       nothing
+//   spans        message bucket (4)                                     Span: earliest and latest created_at
+//   idempotency  the producer's key                                     event
+//
+// The two indexes begin with a coarse bucket (of due time; of message sequence >> 13), because a commit then touches
+// the pages of few buckets however much is stored: with (webhook, message) alone durable puts fall to a tenth at ten
+// million rows (performance.md). Both are read by skipping: seek to the webhook in a bucket, else to the next bucket.
+// spans lets a search by time skip whole buckets, and stays right when the clock was set back. The bucket being filled
+// has its span in Meta.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/store.hpp"
+
+namespace webhookd::store {
+
+enum class Table : std::uint8_t {
+  webhooks,
+  counters,
+  deleting,
+  names,
+  types,
+  events,
+  messages,
+  attempts,
+  due,
+  by_webhook,
+  spans,
+  idempotency,
+};
+inline constexpr std::array<const char*, 12> table_names = {"webhooks", "counters",   "deleting", "names",
+                                                            "types",    "events",     "messages", "attempts",
+                                                            "due",      "by_webhook", "spans",    "idempotency"};
+inline constexpr std::string_view schema_key = "schema";
+inline constexpr std::string_view meta_key = "meta";
+
+inline constexpr int message_bucket_bits = 13;
+constexpr std::uint64_t message_bucket(std::uint64_t message) { return message >> message_bucket_bits; }
+constexpr std::uint64_t first_of_message_bucket(std::uint64_t bucket) { return bucket << message_bucket_bits; }
+
+// What buckets of both indexes fit in; a seek to a later one finds nothing.
+inline constexpr std::uint64_t max_bucket = 0xffffffff;
+
+class Key {
+ public:
+  std::string_view view() const { return {reinterpret_cast<const char*>(bytes_.data()), size_}; }
+  // The lowest `width` bytes of `value`, highest first.
+  Key& append(std::uint64_t value, int width);
+
+ private:
+  std::array<unsigned char, 20> bytes_{};
+  std::size_t size_ = 0;
+};
+
+struct DueEntry {
+  std::uint64_t webhook = 0;
+  DuePosition position;
+};
+struct WebhookMessage {
+  std::uint64_t webhook = 0;
+  std::uint64_t message = 0;
+};
+
+Key sequence_key(std::uint64_t sequence);
+Key attempt_key(std::uint64_t message, std::uint32_t number);
+Key due_key(const DueEntry& entry);
+Key by_webhook_key(const WebhookMessage& entry);
+// The first key of one webhook in one bucket, of either index.
+Key bucket_key(std::uint64_t bucket, std::uint64_t webhook);
+Key span_key(std::uint64_t bucket);
+// A display name may be longer than a key of LMDB can be.
+std::string name_key(std::string_view display_name);
+
+// Nothing when the bytes are no such key.
+std::optional<std::uint64_t> parse_sequence_key(std::string_view key);
+std::optional<DueEntry> parse_due_key(std::string_view key);
+std::optional<WebhookMessage> parse_by_webhook_key(std::string_view key);
+// Bucket and webhook, of a key of either index.
+struct BucketPlace {
+  std::uint64_t bucket = 0;
+  std::uint64_t webhook = 0;
+};
+std::optional<BucketPlace> parse_bucket_place(std::string_view key);
+
+}  // namespace webhookd::store

@@ -1,0 +1,84 @@
+// The writes of the store, applied inside one write transaction that many calls share. A call looks before it writes:
+// one that is refused has written nothing, so it does not spoil the others. Kept counts are gathered here and written
+// once, by `finish`.
+//
+// Never here: threads, commits, completions (lmdb_writer_impl.hpp); rules (rules.hpp, domain/message.hpp).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "store/lmdb_rows_impl.hpp"
+#include "store/lmdb_space_impl.hpp"
+
+namespace webhookd::store {
+
+class Changes {
+ public:
+  Changes(WriteTransaction& transaction, std::uint64_t tag_key, Space& space, DamageReport& damage)
+      : transaction_(transaction), rows_(transaction, tag_key, damage), space_(space) {}
+
+  // Before the first change: reads what is kept of the whole store. Refused when that cannot be read.
+  Result<void> begin();
+  // After the last: writes what was gathered.
+  void finish();
+  bool changed_anything() const { return changed_; }
+
+  std::vector<Result<Accepted>> accept(const std::vector<AcceptItem>& items, Time now);
+  std::vector<Settled> settle(const std::vector<Settlement>& settlements);
+  std::vector<Settled> wait_out(const std::vector<WaitedOut>& inputs);
+  Result<domain::Message> cancel(MessageId id, const domain::Actor& actor, Time now);
+  Result<domain::Message> retry(MessageId id, const domain::Actor& actor, Time now);
+  Result<domain::Webhook> put_webhook(const WebhookWrite& write);
+  Result<std::uint64_t> delete_webhook(WebhookId id);
+  Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  Result<domain::EventType> put_type(const domain::EventType& type);
+  Result<std::string> remove_type(const std::string& name);
+
+ private:
+  // The counters of a webhook that messages of this transaction belong to.
+  struct Tally {
+    WebhookCounters counters;
+    bool takes_messages = false;  // it is there and is not being deleted
+    bool changed = false;
+  };
+
+  Tally& tally_of(std::uint64_t webhook);
+  Tally* subscriber_tally(WebhookId webhook);
+
+  Result<Accepted> accept_one(const AcceptItem& item, Time now);
+  Lookup<EventHeader> remembered_event(const AcceptItem& item, Time now);
+  Result<Accepted> duplicate_of(const EventHeader& first, const domain::Event& again);
+  Accepted add_event(const AcceptItem& item, Time now);
+  domain::Message add_message(const Subscriber& subscriber, Tally& tally, EventId event, Time now);
+  void note_time(std::uint64_t message, Time created_at);
+
+  Settled settle_one(const Settlement& settlement);
+  void log_attempt(MessageId message, const domain::Attempt& attempt);
+  Settled wait_out_one(const WaitedOut& input);
+  void turn_off_if_gone(const domain::Message& message, Time now);
+  // Replaces a record and all that follows from it: due entry and counts.
+  void replace(const domain::Message& before, const domain::Message& after);
+
+  // A webhook that is not being deleted.
+  Lookup<domain::Webhook> find_webhook(WebhookId id);
+  Result<void> check_name_is_free(const domain::Webhook& webhook);
+  void store_webhook(const domain::Webhook& webhook);
+
+  std::size_t remove_messages(std::uint64_t webhook, std::size_t limit, std::uint64_t& bucket);
+  std::size_t remove_message(const WebhookMessage& entry);
+  bool remove_due_entries(std::uint64_t webhook, std::size_t limit);
+  void forget_webhook(std::uint64_t webhook);
+
+  WriteTransaction& transaction_;
+  Rows rows_;
+  Space& space_;
+  Meta meta_;
+  std::unordered_map<std::uint64_t, Tally> tallies_;
+  std::string buffer_;  // of the record being written
+  bool changed_ = false;
+};
+
+}  // namespace webhookd::store

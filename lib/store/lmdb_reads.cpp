@@ -1,0 +1,129 @@
+#include <algorithm>
+
+#include "store/lmdb_reads_impl.hpp"
+#include "store/rules.hpp"
+
+namespace webhookd::store {
+
+namespace {
+
+constexpr std::size_t attempts_shown = 200;
+
+std::vector<WebhookState> all_webhooks(Rows& rows, bool with_deleting) {
+  std::vector<WebhookState> webhooks;
+  const auto cursor = rows.view().cursor(Table::webhooks);
+  for (bool more = cursor->first(); more; more = cursor->next()) {
+    const std::uint64_t sequence = parse_sequence_key(cursor->key()).value_or(0);
+    const bool deleting = rows.is_deleting(sequence);
+    if (deleting && !with_deleting) {
+      continue;
+    }
+    auto webhook = decode_webhook(sequence, rows.tag_key(), cursor->value());
+    if (!webhook) {
+      rows.damage().add(webhook.error());
+      continue;
+    }
+    const auto counters = rows.counters(sequence);
+    webhooks.push_back(
+        {std::move(*webhook), counters ? counters->value_or(WebhookCounters{}) : WebhookCounters{}, deleting});
+  }
+  return webhooks;
+}
+
+std::vector<domain::Attempt> latest_attempts(Rows& rows, std::uint64_t message) {
+  std::vector<domain::Attempt> attempts;
+  const Key message_key = sequence_key(message);
+  const auto cursor = rows.view().cursor(Table::attempts);
+  bool more = cursor->seek_back(attempt_key(message, 0xffffffff).view());
+  for (; more && cursor->key().starts_with(message_key.view()) && attempts.size() < attempts_shown;
+       more = cursor->previous()) {
+    auto attempt = decode_attempt(message, cursor->key(), cursor->value());
+    if (attempt) {
+      attempts.push_back(std::move(*attempt));
+    } else {
+      rows.damage().add(attempt.error());
+    }
+  }
+  std::reverse(attempts.begin(), attempts.end());
+  return attempts;
+}
+
+base::Error missing_event(const domain::Message& message) {
+  return {base::ErrorCode::internal,
+          "the event " + to_string(message.event) + " of message " + to_string(message.id) + " is missing in the store",
+          {}};
+}
+
+}  // namespace
+
+OpenState read_open_state(Rows& rows) { return {all_webhooks(rows, true), read_types(rows)}; }
+
+std::vector<WebhookState> read_webhooks(Rows& rows) { return all_webhooks(rows, false); }
+
+Result<WebhookState> read_webhook(Rows& rows, WebhookId id) {
+  if (!rows.is_ours(id) || rows.is_deleting(id.sequence())) {
+    return no_such_webhook(id);
+  }
+  auto webhook = rows.webhook(id.sequence());
+  if (!webhook) {
+    return webhook.error();
+  }
+  if (!*webhook) {
+    return no_such_webhook(id);
+  }
+  const auto counters = rows.counters(id.sequence());
+  if (!counters) {
+    return counters.error();
+  }
+  return WebhookState{std::move(**webhook), counters->value_or(WebhookCounters{}), false};
+}
+
+std::vector<domain::EventType> read_types(Rows& rows) {
+  std::vector<domain::EventType> types;
+  const auto cursor = rows.view().cursor(Table::types);
+  for (bool more = cursor->first(); more; more = cursor->next()) {
+    auto type = decode_type(cursor->key(), cursor->value());
+    if (type) {
+      types.push_back(std::move(*type));
+    } else {
+      rows.damage().add(type.error());
+    }
+  }
+  return types;
+}
+
+Result<MessageDetail> read_message(Rows& rows, MessageId id) {
+  auto message = rows.message(id);
+  if (!message) {
+    return message.error();
+  }
+  if (!*message) {
+    return no_such_message(id);
+  }
+  auto event = rows.event((*message)->event.sequence());
+  if (!event) {
+    return event.error();
+  }
+  if (!*event) {
+    return rows.damaged(missing_event(**message));
+  }
+  return MessageDetail{std::move(**message), std::move(**event), latest_attempts(rows, id.sequence())};
+}
+
+Result<EventDetail> read_event(Rows& rows, EventId id, std::size_t message_limit) {
+  if (!rows.is_ours(id)) {
+    return no_such_event(id);
+  }
+  auto header = rows.event_header(id.sequence());
+  auto event = rows.event(id.sequence());
+  if (!header || !event) {
+    return header ? event.error() : header.error();
+  }
+  if (!*event) {
+    return no_such_event(id);
+  }
+  auto messages = rows.messages_of(**header, message_limit);
+  return EventDetail{std::move(**event), std::move(messages.first), messages.count};
+}
+
+}  // namespace webhookd::store

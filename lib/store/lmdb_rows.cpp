@@ -1,0 +1,138 @@
+#include <algorithm>
+
+#include "store/lmdb_rows_impl.hpp"
+
+namespace webhookd::store {
+
+void DamageReport::add(const base::Error& damage) {
+  const std::lock_guard lock(mutex_);
+  if (remembered_.contains(damage.detail)) {
+    return;
+  }
+  if (remembered_.size() < remembered_max) {
+    remembered_.insert(damage.detail);
+  }
+  ++count_;
+  log_.write(base::LogLevel::error, "store_record_damaged", {{"detail", damage.detail}});
+}
+
+Lookup<Meta> Rows::meta() {
+  return look_up<Meta>(view_.get_main(meta_key), [](std::string_view record) { return decode_meta(record); });
+}
+
+Lookup<domain::Message> Rows::message(MessageId id) {
+  return is_ours(id) ? message_at(id.sequence()) : Lookup<domain::Message>(std::nullopt);
+}
+
+Lookup<domain::Message> Rows::any_message_at(std::uint64_t sequence) {
+  return look_up<domain::Message>(view_.get(Table::messages, sequence_key(sequence).view()),
+                                  [&](std::string_view record) { return decode_message(sequence, tag_key_, record); });
+}
+
+Lookup<domain::Message> Rows::message_at(std::uint64_t sequence) {
+  auto found = any_message_at(sequence);
+  if (found && *found && is_deleting((*found)->webhook.sequence())) {
+    return std::optional<domain::Message>();
+  }
+  return found;
+}
+
+Lookup<EventHeader> Rows::event_header(std::uint64_t sequence) {
+  return look_up<EventHeader>(view_.get(Table::events, sequence_key(sequence).view()),
+                              [&](std::string_view row) { return decode_event_header(sequence, tag_key_, row); });
+}
+
+Lookup<domain::EventRef> Rows::event(std::uint64_t sequence) {
+  return look_up<domain::EventRef>(view_.get(Table::events, sequence_key(sequence).view()),
+                                   [&](std::string_view row) { return decode_event(sequence, tag_key_, row); });
+}
+
+Lookup<domain::Webhook> Rows::webhook(std::uint64_t sequence) {
+  return look_up<domain::Webhook>(view_.get(Table::webhooks, sequence_key(sequence).view()),
+                                  [&](std::string_view record) { return decode_webhook(sequence, tag_key_, record); });
+}
+
+Lookup<WebhookCounters> Rows::counters(std::uint64_t webhook) {
+  return look_up<WebhookCounters>(view_.get(Table::counters, sequence_key(webhook).view()),
+                                  [&](std::string_view record) { return decode_counters(webhook, record); });
+}
+
+Lookup<std::uint64_t> Rows::number(Table table, std::string_view key) {
+  return look_up<std::uint64_t>(view_.get(table, key),
+                                [&](std::string_view record) { return decode_number(table, key, record); });
+}
+
+bool Rows::is_deleting(std::uint64_t webhook) {
+  if (!deleting_) {
+    deleting_.emplace();
+    if (view_.rows(Table::deleting) > 0) {
+      const auto cursor = view_.cursor(Table::deleting);
+      for (bool more = cursor->first(); more; more = cursor->next()) {
+        deleting_->push_back(parse_sequence_key(cursor->key()).value_or(0));
+      }
+    }
+  }
+  return std::binary_search(deleting_->begin(), deleting_->end(), webhook);
+}
+
+Rows::EventMessages Rows::messages_of(const EventHeader& event, std::size_t limit) {
+  EventMessages found;
+  if (event.message_count == 0) {
+    return found;
+  }
+  const std::uint64_t end = event.first_message + event.message_count;
+  const auto cursor = view_.cursor(Table::messages);
+  for (bool more = cursor->seek(sequence_key(event.first_message).view()); more; more = cursor->next()) {
+    const auto sequence = parse_sequence_key(cursor->key());
+    if (!sequence || *sequence >= end) {
+      break;
+    }
+    auto message = decode_message(*sequence, tag_key_, cursor->value());
+    if (!message) {
+      damage_.add(message.error());
+      continue;
+    }
+    if (!is_deleting(message->webhook.sequence()) && found.count++ < limit) {
+      found.first.push_back(std::move(*message));
+    }
+  }
+  return found;
+}
+
+bool seek_webhook(Cursor& cursor, std::string_view from, std::uint64_t webhook, std::uint64_t until_bucket) {
+  bool found = cursor.seek(from);
+  while (found) {
+    const auto place = parse_bucket_place(cursor.key());
+    if (!place || place->bucket >= until_bucket) {
+      return false;
+    }
+    if (place->webhook == webhook) {
+      return true;
+    }
+    // Behind its place in this bucket, or before its place in a later one.
+    const std::uint64_t bucket = place->webhook > webhook ? place->bucket + 1 : place->bucket;
+    found = bucket <= max_bucket && cursor.seek(bucket_key(bucket, webhook).view());
+  }
+  return false;
+}
+
+bool seek_webhook_back(Cursor& cursor, std::string_view from, std::uint64_t webhook) {
+  bool found = cursor.seek_back(from);
+  while (found) {
+    const auto place = parse_bucket_place(cursor.key());
+    if (!place) {
+      return false;
+    }
+    if (place->webhook == webhook) {
+      return true;
+    }
+    if (place->webhook < webhook && place->bucket == 0) {
+      return false;
+    }
+    const std::uint64_t bucket = place->webhook < webhook ? place->bucket - 1 : place->bucket;
+    found = cursor.seek_back(bucket_key(bucket, webhook + 1).view());
+  }
+  return false;
+}
+
+}  // namespace webhookd::store

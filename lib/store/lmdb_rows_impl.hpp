@@ -1,0 +1,113 @@
+// Rows as values: typed reads of one transaction, reading or writing, and the report of what was found damaged. What
+// belongs to a webhook that is being deleted is hidden here, in one place.
+//
+// Never here: writes, queries over many rows.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "store/lmdb_env_impl.hpp"
+#include "store/records.hpp"
+
+namespace webhookd::store {
+
+// Damaged records are logged once each and counted, whoever found them. Any thread.
+class DamageReport {
+ public:
+  explicit DamageReport(base::LogSink& log) : log_(log) {}
+  void add(const base::Error& damage);
+  std::uint64_t count() const { return count_; }
+
+ private:
+  static constexpr std::size_t remembered_max = 1000;  // more are counted again each time they are met
+
+  base::LogSink& log_;
+  std::mutex mutex_;
+  std::set<std::string> remembered_;
+  std::atomic<std::uint64_t> count_ = 0;
+};
+
+// A sound record, or none; an error when it is damaged (already reported) or could not be read.
+template <class T>
+using Lookup = Result<std::optional<T>>;
+
+class Rows {
+ public:
+  Rows(View& view, std::uint64_t tag_key, DamageReport& damage) : view_(view), tag_key_(tag_key), damage_(damage) {}
+
+  View& view() { return view_; }
+  std::uint64_t tag_key() const { return tag_key_; }
+  DamageReport& damage() { return damage_; }
+  template <class Id>
+  Id id_of(std::uint64_t sequence) const {
+    return sequence == 0 || sequence > base::max_sequence ? Id{} : Id{base::id_value(sequence, tag_key_)};
+  }
+  // Set, and of this store.
+  template <class Id>
+  bool is_ours(Id id) const {
+    return id.is_set() && id_of<Id>(id.sequence()) == id;
+  }
+
+  Lookup<Meta> meta();
+  // Messages of a deleting webhook are not found.
+  Lookup<domain::Message> message(MessageId id);
+  Lookup<domain::Message> message_at(std::uint64_t sequence);
+  // Also of a deleting webhook: for its removal.
+  Lookup<domain::Message> any_message_at(std::uint64_t sequence);
+  Lookup<EventHeader> event_header(std::uint64_t sequence);
+  Lookup<domain::EventRef> event(std::uint64_t sequence);
+  // Deleting ones among them.
+  Lookup<domain::Webhook> webhook(std::uint64_t sequence);
+  Lookup<WebhookCounters> counters(std::uint64_t webhook);
+  Lookup<std::uint64_t> number(Table table, std::string_view key);
+
+  bool is_deleting(std::uint64_t webhook);
+  // After the set of deleting webhooks changed in this transaction.
+  void forget_deleting() { deleting_.reset(); }
+
+  // Those of an event's messages that still are: the first `limit`, and how many in all.
+  struct EventMessages {
+    std::vector<domain::Message> first;
+    std::uint64_t count = 0;
+  };
+  EventMessages messages_of(const EventHeader& event, std::size_t limit);
+
+  // Reports the damage and passes it on.
+  base::Error damaged(base::Error damage) {
+    damage_.add(damage);
+    return damage;
+  }
+
+ private:
+  template <class T, class Decode>
+  Lookup<T> look_up(std::optional<std::string_view> record, Decode decode) {
+    if (!record) {
+      return view_.has_failed() ? Lookup<T>(view_.failure("reading the store failed")) : Lookup<T>(std::optional<T>());
+    }
+    auto decoded = decode(*record);
+    if (!decoded) {
+      return damaged(decoded.error());
+    }
+    return std::optional<T>(std::move(*decoded));
+  }
+
+  View& view_;
+  std::uint64_t tag_key_;
+  DamageReport& damage_;
+  std::optional<std::vector<std::uint64_t>> deleting_;  // sorted; read on first need
+};
+
+// ---- skipping through the bucketed indexes (keys.hpp) -----------------------------------------------------------
+
+// To the first row of `webhook` at or behind `from` in a bucket below `until_bucket`.
+bool seek_webhook(Cursor& cursor, std::string_view from, std::uint64_t webhook, std::uint64_t until_bucket);
+// To the last row of `webhook` at or before `from`.
+bool seek_webhook_back(Cursor& cursor, std::string_view from, std::uint64_t webhook);
+
+}  // namespace webhookd::store

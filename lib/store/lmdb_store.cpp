@@ -1,0 +1,368 @@
+#include "store/lmdb_store.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/random.hpp"
+#include "store/lmdb_directory.hpp"
+#include "store/lmdb_reads_impl.hpp"
+#include "store/lmdb_writer_impl.hpp"
+
+namespace webhookd::store {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+std::string store_id_text(std::uint64_t id) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    text += digits[(id >> shift) & 15];
+  }
+  return text;
+}
+
+// ---- creation -------------------------------------------------------------------------------------------------
+
+void fill_new_store(WriteTransaction& transaction, const LmdbOptions& options) {
+  std::string buffer;
+  Key schema;
+  transaction.put_main(schema_key, schema.append(schema_version, 4).view());
+  Meta meta;
+  meta.store_id = base::mix64(options.seed + 1);
+  meta.tag_key = base::mix64(options.seed + 2);
+  encode_meta(meta, buffer);
+  transaction.put_main(meta_key, buffer);
+  for (domain::EventType type : domain::shipped_catalogue()) {
+    type.created_at = options.now;
+    encode_type(type, buffer);
+    transaction.put(Table::types, type.name, buffer);
+  }
+}
+
+Result<void> create_store(const StorePaths& paths, const LmdbOptions& options) {
+  if (auto begun = begin_creation(paths); !begun) {
+    return begun;
+  }
+  {
+    auto env = Env::open({paths.unfinished, Space::map_bytes_for(options.quota_bytes)});
+    if (!env) {
+      return env.error();
+    }
+    if (auto tables = (*env)->open_tables(true); !tables) {
+      return tables;
+    }
+    WriteTransaction transaction(**env);
+    fill_new_store(transaction, options);
+    if (!transaction.commit()) {
+      return transaction.failure("cannot create the store in " + paths.unfinished);
+    }
+  }
+  return finish_creation(paths);
+}
+
+// ---- opening --------------------------------------------------------------------------------------------------
+
+// A file that lost its end must not be read: what is missing would kill the process. A few pages may be missing from
+// a sound one, because LMDB does not write pages that a transaction took and freed again; they are filled in.
+Result<void> check_length(const Env& env, const StorePaths& paths) {
+  constexpr std::uint64_t tolerated = std::uint64_t{16} << 20;
+  struct stat status {};
+  if (::fstat(env.file(), &status) != 0) {
+    return system_error("cannot examine", paths.data_file, errno);
+  }
+  const auto length = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t needed = env.high_water_bytes();
+  if (length + tolerated < needed) {
+    return Error{ErrorCode::unavailable,
+                 paths.data_file + " is cut short (" + std::to_string(length) + " of " + std::to_string(needed) +
+                     " bytes): restore the store from a backup",
+                 {}};
+  }
+  if (length < needed && ::ftruncate(env.file(), static_cast<off_t>(needed)) != 0) {
+    return system_error("cannot fill up", paths.data_file, errno);
+  }
+  return {};
+}
+
+// Reads the schema before anything that depends on it.
+Result<void> check_schema(const Env& env, const StorePaths& paths) {
+  MDB_txn* txn = nullptr;
+  MDB_dbi main = 0;
+  MDB_val key{schema_key.size(), const_cast<char*>(schema_key.data())};
+  MDB_val value{};
+  int status = mdb_txn_begin(env.handle(), nullptr, MDB_RDONLY, &txn);
+  if (status != MDB_SUCCESS) {
+    return lmdb_error("cannot read " + paths.data_file, status);
+  }
+  status = mdb_dbi_open(txn, nullptr, 0, &main);
+  status = status == MDB_SUCCESS ? mdb_get(txn, main, &key, &value) : status;
+  std::uint32_t found = 0;
+  if (status == MDB_SUCCESS && value.mv_size == 4) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      found = (found << 8) | static_cast<const unsigned char*>(value.mv_data)[i];
+    }
+  }
+  mdb_txn_abort(txn);
+  if (status != MDB_SUCCESS && status != MDB_NOTFOUND) {
+    return lmdb_error("cannot read " + paths.data_file, status);
+  }
+  if (found == 0) {
+    return Error{ErrorCode::unavailable, paths.data_file + " is no store of webhookd: restore the right one", {}};
+  }
+  if (found > schema_version) {
+    return Error{ErrorCode::unavailable,
+                 paths.store + " has schema version " + std::to_string(found) + ", this webhookd knows up to " +
+                     std::to_string(schema_version) + ": run the newer webhookd that wrote it, or restore a backup",
+                 {}};
+  }
+  return {};
+}
+
+// The environment of an existing store, checked as far as can be done without reading it all.
+Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const LmdbOptions& options) {
+  auto env = Env::open({paths.store, Space::map_bytes_for(options.quota_bytes)});
+  if (!env) {
+    return env;
+  }
+  if (auto length = check_length(**env, paths); !length) {
+    return length.error();
+  }
+  if (auto schema = check_schema(**env, paths); !schema) {
+    return schema.error();
+  }
+  if (auto tables = (*env)->open_tables(false); !tables) {
+    return tables.error();
+  }
+  return env;
+}
+
+Result<Meta> read_identity(const Env& env, DamageReport& damage) {
+  ReadPool pool(env);
+  ReadTransaction transaction(pool);
+  Rows rows(transaction, 0, damage);
+  auto meta = rows.meta();
+  if (!meta) {
+    return meta.error();
+  }
+  if (!*meta) {
+    return Error{ErrorCode::internal, "the record of the store itself is missing: restore the store from a backup", {}};
+  }
+  return **meta;
+}
+
+// ---- the store ------------------------------------------------------------------------------------------------
+
+// What an accept weighs in a commit.
+std::pair<std::size_t, std::size_t> weight_of(const std::vector<AcceptItem>& items) {
+  std::size_t records = 0;
+  std::size_t bytes = 0;
+  for (const AcceptItem& item : items) {
+    records += 2 + 3 * item.subscribers.size();
+    bytes += item.event->data.size();
+  }
+  return {records, bytes};
+}
+
+class LmdbStore final : public Store {
+ public:
+  LmdbStore(FileDescriptor lock, std::unique_ptr<Env> env, std::uint64_t tag_key, const LmdbOptions& options,
+            base::LogSink& log)
+      : lock_(std::move(lock)),
+        env_(std::move(env)),
+        tag_key_(tag_key),
+        quota_bytes_(options.quota_bytes),
+        damage_(log),
+        reads_(*env_),
+        space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
+        writer_(*env_, tag_key, space_, damage_, {options.commit_records_max, options.commit_bytes_max}, log) {}
+
+  // Writes.
+  void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
+    const auto [records, bytes] = weight_of(items);
+    write(records, bytes, std::move(done),
+          [items = std::move(items), now](Changes& changes) { return changes.accept(items, now); });
+  }
+  void settle(std::vector<Settlement> settlements, Completion<std::vector<Settled>> done) override {
+    write(settlements.size() * 4, settlements.size() * attempt_bytes, std::move(done),
+          [settlements = std::move(settlements)](Changes& changes) { return changes.settle(settlements); });
+  }
+  void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) override {
+    write(messages.size() * 2, 0, std::move(done),
+          [messages = std::move(messages)](Changes& changes) { return changes.wait_out(messages); });
+  }
+  void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
+    write(2, 0, std::move(done),
+          [message, actor = std::move(actor), now](Changes& changes) { return changes.cancel(message, actor, now); });
+  }
+  void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
+    write(3, 0, std::move(done),
+          [message, actor = std::move(actor), now](Changes& changes) { return changes.retry(message, actor, now); });
+  }
+  void put_webhook(WebhookWrite request, Completion<domain::Webhook> done) override {
+    write(3, 0, std::move(done),
+          [request = std::move(request)](Changes& changes) { return changes.put_webhook(request); });
+  }
+  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) override {
+    write(3, 0, std::move(done), [webhook](Changes& changes) { return changes.delete_webhook(webhook); });
+  }
+  void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
+    write(limit * 4, 0, std::move(done),
+          [webhook, limit](Changes& changes) { return changes.purge_webhook(webhook, limit); });
+  }
+  void put_type(domain::EventType type, Completion<domain::EventType> done) override {
+    const std::size_t bytes = type.schema.size() + type.example.size();
+    write(1, bytes, std::move(done), [type = std::move(type)](Changes& changes) { return changes.put_type(type); });
+  }
+  void remove_type(std::string name, Completion<std::string> done) override {
+    write(1, 0, std::move(done), [name = std::move(name)](Changes& changes) { return changes.remove_type(name); });
+  }
+
+  // Reads.
+  void load(Completion<OpenState> done) override {
+    read(std::move(done), [](ReadTransaction&, Rows& rows) { return read_open_state(rows); });
+  }
+  void due_heads(DueHeadQuery query, Completion<DueHeads> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_due_heads(rows, query); });
+  }
+  void claim_due(ClaimQuery query, Completion<Claim> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_claim(rows, query); });
+  }
+  void list_messages(MessageQuery query, Completion<MessagePage> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_messages(rows, query); });
+  }
+  void message(MessageId id, Completion<MessageDetail> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_message(rows, id); });
+  }
+  void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_event(rows, id, message_limit); });
+  }
+  void find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit,
+                     Completion<std::vector<MessageId>> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return store::find_messages(rows, low, high, limit); });
+  }
+  void find_events(std::uint64_t low, std::uint64_t high, std::size_t limit,
+                   Completion<std::vector<EventId>> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return store::find_events(rows, low, high, limit); });
+  }
+  void list_webhooks(Completion<std::vector<WebhookState>> done) override {
+    read(std::move(done), [](ReadTransaction&, Rows& rows) { return read_webhooks(rows); });
+  }
+  void webhook(WebhookId id, Completion<WebhookState> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_webhook(rows, id); });
+  }
+  void list_types(Completion<std::vector<domain::EventType>> done) override {
+    read(std::move(done), [](ReadTransaction&, Rows& rows) { return read_types(rows); });
+  }
+  void figures(Completion<StoreFigures> done) override {
+    read(std::move(done), [this](ReadTransaction& transaction, Rows& rows) { return read_figures(transaction, rows); });
+  }
+
+ private:
+  static constexpr std::size_t attempt_bytes = 1024;  // of one logged attempt, about
+
+  template <class T, class Apply>
+  void write(std::size_t records, std::size_t bytes, Completion<T> done, Apply apply) {
+    writer_.queue(std::make_unique<WriteOf<T, Apply>>(records, bytes, std::move(apply), std::move(done)));
+  }
+
+  // Answers from a snapshot that is given back before the completion runs.
+  template <class T, class Question>
+  void read(Completion<T> done, Question question) {
+    done(answer_from_snapshot<T>(std::move(question)));
+  }
+
+  template <class T, class Question>
+  Result<T> answer_from_snapshot(Question question) {
+    ReadTransaction transaction(reads_);
+    Rows rows(transaction, tag_key_, damage_);
+    Result<T> answer = transaction.has_failed() ? Result<T>(Error{}) : question(transaction, rows);
+    if (transaction.has_failed()) {
+      return transaction.failure("reading the store failed");
+    }
+    return answer;
+  }
+
+  Result<StoreFigures> read_figures(ReadTransaction& transaction, Rows& rows) {
+    const auto meta = rows.meta();
+    if (!meta || !*meta) {
+      return meta ? Error{ErrorCode::internal, "the record of the store itself is missing", {}} : meta.error();
+    }
+    StoreFigures figures;
+    figures.store_id = store_id_text((*meta)->store_id);
+    figures.schema = schema_version;
+    figures.events = (*meta)->events;
+    figures.messages = (*meta)->messages;
+    figures.waiting = (*meta)->waiting;
+    figures.webhooks = (*meta)->webhooks;
+    figures.used_bytes = space_.used_bytes(transaction);
+    figures.quota_bytes = quota_bytes_;
+    figures.commits = writer_.commits();
+    figures.damaged_records = damage_.count();
+    figures.full = space_.is_full(transaction);
+    return figures;
+  }
+
+  FileDescriptor lock_;
+  std::unique_ptr<Env> env_;
+  std::uint64_t tag_key_;
+  std::uint64_t quota_bytes_;
+  DamageReport damage_;
+  ReadPool reads_;
+  Space space_;
+  Writer writer_;
+};
+
+Result<void> settle_identity(const StorePaths& paths, const std::optional<std::string>& marker,
+                             const std::string& store_id) {
+  if (auto identity = check_identity(paths, marker, store_id); !identity) {
+    return identity;
+  }
+  return marker ? Result<void>() : write_marker(paths, store_id);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base::LogSink& log) {
+  const StorePaths paths(options.directory);
+  auto lock = claim_directory(paths);
+  if (!lock) {
+    return lock.error();
+  }
+  const auto marker = read_marker(paths);
+  if (!marker) {
+    return marker.error();
+  }
+  const auto presence = find_store(paths, *marker);
+  if (!presence) {
+    return presence.error();
+  }
+  if (*presence == Presence::absent) {
+    if (auto created = create_store(paths, options); !created) {
+      return created.error();
+    }
+  }
+  auto env = open_environment(paths, options);
+  if (!env) {
+    return env.error();
+  }
+  DamageReport damage(log);
+  const auto meta = read_identity(**env, damage);
+  if (!meta) {
+    return meta.error();
+  }
+  if (auto settled = settle_identity(paths, *marker, store_id_text(meta->store_id)); !settled) {
+    return settled.error();
+  }
+  if (auto reserved = reserve_room((*env)->file(), options.preallocate_bytes); !reserved) {
+    log.write(base::LogLevel::warning, "store_preallocate_failed", {{"detail", reserved.error().detail}});
+  }
+  return std::unique_ptr<Store>(
+      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), meta->tag_key, options, log));
+}
+
+}  // namespace webhookd::store

@@ -1,0 +1,101 @@
+#include "store/lmdb_writer_impl.hpp"
+
+namespace webhookd::store {
+
+Writer::Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits,
+               base::LogSink& log)
+    : env_(env), tag_key_(tag_key), space_(space), damage_(damage), limits_(limits), log_(log), thread_([this] {
+        run();
+      }) {}
+
+Writer::~Writer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Writer::queue(std::unique_ptr<Write> write) {
+  bool was_empty = false;
+  {
+    const std::lock_guard lock(mutex_);
+    was_empty = queue_.empty();
+    queue_.push_back(std::move(write));
+  }
+  if (was_empty) {
+    wake_.notify_one();
+  }
+}
+
+void Writer::run() {
+  Batch batch;
+  while (take_batch(batch)) {
+    write(batch);
+    batch.clear();
+  }
+}
+
+// At least one write, then more while they fit; false at the end.
+bool Writer::take_batch(Batch& batch) {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  std::size_t records = 0;
+  std::size_t bytes = 0;
+  while (!queue_.empty()) {
+    records += queue_.front()->records;
+    bytes += queue_.front()->bytes;
+    if (!batch.empty() && (records > limits_.records || bytes > limits_.bytes)) {
+      break;
+    }
+    batch.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return !batch.empty();
+}
+
+void Writer::write(std::span<std::unique_ptr<Write>> batch) {
+  const auto failure = try_commit(batch);
+  if (failure && !failure->is_unknown && batch.size() > 1) {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      write(batch.subspan(i, 1));
+    }
+    return;
+  }
+  if (failure) {
+    log_.write(base::LogLevel::error, "store_commit_failed", {{"detail", failure->error.detail}});
+  }
+  for (const std::unique_ptr<Write>& write : batch) {
+    if (failure) {
+      write->fail(failure->error);
+    } else {
+      write->answer();
+    }
+  }
+}
+
+std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Write>> batch) {
+  WriteTransaction transaction(env_);
+  Changes changes(transaction, tag_key_, space_, damage_);
+  if (auto begun = changes.begin(); !begun) {
+    return Failure{begun.error()};
+  }
+  for (const std::unique_ptr<Write>& write : batch) {
+    write->apply(changes);
+  }
+  changes.finish();
+  if (transaction.has_failed()) {
+    return Failure{transaction.failure("the store could not be written, nothing was changed")};
+  }
+  if (!changes.changed_anything()) {
+    return std::nullopt;
+  }
+  if (!transaction.commit()) {
+    return Failure{transaction.failure("the commit failed, it is not known whether the change is stored"), true};
+  }
+  ++commits_;
+  return std::nullopt;
+}
+
+}  // namespace webhookd::store
