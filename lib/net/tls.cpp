@@ -1,0 +1,130 @@
+#include "net/tls.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <mutex>
+#include <unordered_map>
+
+#include "base/check.hpp"
+
+namespace webhookd::net {
+
+namespace {
+
+constexpr std::size_t sessions_max = 4096;
+constexpr int security_level = 2;  // 112 bits: refuses RSA below 2048 and SHA-1 signatures
+constexpr unsigned char http_1_1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+struct FreeContext {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+struct FreeSession {
+  void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+};
+using SessionPtr = std::unique_ptr<SSL_SESSION, FreeSession>;
+
+std::string last_error() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return reason == nullptr ? "unknown error" : reason;
+}
+
+// The endpoint an SSL object belongs to, so that new sessions are filed under it; freed with the object.
+void free_endpoint(void*, void* endpoint, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<std::string*>(endpoint);
+}
+int endpoint_index() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_endpoint);
+  return index;
+}
+
+}  // namespace
+
+struct TlsContext::Impl {
+  static int on_new_session(SSL* ssl, SSL_SESSION* session) {
+    auto* self = static_cast<Impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    const auto* endpoint = static_cast<const std::string*>(SSL_get_ex_data(ssl, endpoint_index()));
+    if (endpoint == nullptr) {
+      return 0;
+    }
+    const std::lock_guard lock(self->mutex);
+    if (self->sessions.size() >= sessions_max && !self->sessions.contains(*endpoint)) {
+      self->sessions.erase(self->sessions.begin());
+    }
+    self->sessions[*endpoint] = SessionPtr(session);
+    return 1;  // the reference is ours
+  }
+
+  void resume(SSL* ssl, const std::string& endpoint) {
+    const std::lock_guard lock(mutex);
+    const auto found = sessions.find(endpoint);
+    if (found != sessions.end() && SSL_SESSION_is_resumable(found->second.get()) == 1) {
+      SSL_set_session(ssl, found->second.get());
+    }
+  }
+
+  std::unique_ptr<SSL_CTX, FreeContext> context;
+  std::mutex mutex;
+  std::unordered_map<std::string, SessionPtr> sessions;
+};
+
+TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TlsContext::~TlsContext() = default;
+
+base::Result<std::unique_ptr<TlsContext>> TlsContext::create(const std::string& ca_file) {
+  auto impl = std::make_unique<Impl>();
+  impl->context.reset(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX* context = impl->context.get();
+  base::check(context != nullptr, "OpenSSL makes a client context");
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_security_level(context, security_level);
+  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_alpn_protos(context, http_1_1, sizeof http_1_1);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, &Impl::on_new_session);
+  SSL_CTX_set_app_data(context, impl.get());
+  const int roots =
+      ca_file.empty() ? SSL_CTX_set_default_verify_paths(context) : SSL_CTX_load_verify_file(context, ca_file.c_str());
+  if (roots != 1) {
+    return base::Error{base::ErrorCode::invalid_field,
+                       "egress.ca_file: cannot read certificates from " + ca_file + ": " + last_error(),
+                       {}};
+  }
+  return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
+}
+
+ssl_st* TlsContext::open(const domain::Url& url, const std::string& endpoint) {
+  ERR_clear_error();
+  std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(impl_->context.get()), &SSL_free);
+  if (!ssl) {
+    return nullptr;
+  }
+  bool is_set = false;
+  if (url.host_kind() == domain::HostKind::name) {
+    SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    is_set = SSL_set1_host(ssl.get(), url.host().c_str()) == 1 &&
+             SSL_set_tlsext_host_name(ssl.get(), url.host().c_str()) == 1;
+  } else {
+    const std::size_t size = url.address().is_v6 ? 16 : 4;
+    is_set = X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl.get()), url.address().bytes.data(), size) == 1;
+  }
+  is_set = is_set && SSL_set_ex_data(ssl.get(), endpoint_index(), new std::string(endpoint)) == 1;
+  if (!is_set) {
+    return nullptr;
+  }
+  impl_->resume(ssl.get(), endpoint);
+  return ssl.release();
+}
+
+std::string certificate_fault(const ssl_st* session) {
+  const long found = SSL_get_verify_result(session);
+  return found == X509_V_OK ? std::string() : X509_verify_cert_error_string(found);
+}
+
+void keep_resumable(ssl_st* session) { SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
+
+}  // namespace webhookd::net

@@ -1,0 +1,139 @@
+#include "crypto/signer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+
+#include "base/base64.hpp"
+
+namespace webhookd::crypto {
+
+namespace {
+
+domain::Secret hmac_secret(std::string_view base64) {
+  return {domain::SecretKind::hmac_sha256, *base::base64_decode(base64), std::nullopt};
+}
+
+std::string from_hex(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+// The published example of Standard Webhooks.
+const domain::Secret published = hmac_secret("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+constexpr std::string_view published_id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+constexpr std::int64_t published_time = 1614265330;
+constexpr std::string_view published_body = R"({"test": 2432232314})";
+constexpr std::string_view published_signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+
+// RFC 8032 section 7.1, test 3.
+const domain::Secret rfc8032{domain::SecretKind::ed25519,
+                             from_hex("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7"),
+                             std::nullopt};
+
+constexpr base::Time now = base::time_from_ms(1'614'265'330'000);
+
+}  // namespace
+
+TEST_CASE("the published Standard Webhooks example is signed as published") {
+  Signer signer;
+  const std::array<std::string_view, 1> body{published_body};
+  CHECK(signer.standard_signature({published}, published_id, published_time, body, now) == published_signature);
+}
+
+TEST_CASE("a body in pieces is signed as the whole body, and a signer can be used again") {
+  Signer signer;
+  const std::array<std::string_view, 3> pieces{R"({"test")", ": ", "2432232314}"};
+  for (int round = 0; round < 3; ++round) {
+    CHECK(signer.standard_signature({published}, published_id, published_time, pieces, now) == published_signature);
+  }
+}
+
+TEST_CASE("each valid secret signs, in order, and an expired one does not") {
+  Signer signer;
+  const std::array<std::string_view, 1> body{published_body};
+  domain::Secret expired = published;
+  expired.expires_at = now;
+  domain::Secret expiring = published;
+  expiring.expires_at = now + base::Duration{1};
+  const domain::Secret other = hmac_secret("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+
+  const std::string alone = signer.standard_signature({other}, published_id, published_time, body, now);
+  CHECK(signer.standard_signature({other, expiring}, published_id, published_time, body, now) ==
+        alone + " " + std::string(published_signature));
+  CHECK(signer.standard_signature({expired, other}, published_id, published_time, body, now) == alone);
+  CHECK(signer.standard_signature({expired}, published_id, published_time, body, now).empty());
+}
+
+TEST_CASE("an ed25519 secret signs with v1a, which its public key verifies") {
+  Signer signer;
+  const std::array<std::string_view, 2> body{"{}", ""};
+  const std::string header = signer.standard_signature({rfc8032, published}, "msg_1", 1, body, now);
+  CHECK(header.starts_with("v1a,"));
+  CHECK(header.find(" v1,") != std::string::npos);
+  const std::array secrets{rfc8032};
+  CHECK(verify_standard(secrets, "msg_1", 1, "{}", header));
+  CHECK_FALSE(verify_standard(secrets, "msg_1", 2, "{}", header));
+}
+
+TEST_CASE("the public key of an ed25519 secret is that of RFC 8032") {
+  CHECK(public_key_text(rfc8032) ==
+        "whpk_" + base::base64_encode(from_hex("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025")));
+}
+
+TEST_CASE("verification finds one right signature among others and refuses everything else") {
+  const std::array secrets{hmac_secret("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), published};
+  const std::string right(published_signature);
+  CHECK(verify_standard(secrets, published_id, published_time, published_body, right));
+  CHECK(verify_standard(secrets, published_id, published_time, published_body, "v1,AAAA v2,x " + right));
+  for (const std::string& header : {std::string(), std::string("v1,"), std::string("v1,AAAA"), right.substr(3),
+                                    "v1a," + right.substr(3), "v1," + right.substr(3, 10), right + "="}) {
+    CAPTURE(header);
+    CHECK_FALSE(verify_standard(secrets, published_id, published_time, published_body, header));
+  }
+  CHECK_FALSE(verify_standard(secrets, published_id, published_time, "{}", right));
+  CHECK_FALSE(verify_standard(secrets, "msg_other", published_time, published_body, right));
+}
+
+TEST_CASE("the github preset signs the body alone, as GitHub's documentation shows") {
+  Signer signer;
+  const domain::Secret secret{domain::SecretKind::hmac_sha256, "It's a Secret to Everybody", std::nullopt};
+  const std::array<std::string_view, 2> body{"Hello, ", "World!"};
+  CHECK(signer.github_signature(secret, body) ==
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
+}
+
+TEST_CASE("the stripe preset signs time and body and names each valid secret") {
+  Signer signer;
+  // HMAC-SHA256 with key "key" over "12345.{}", checked with openssl(1).
+  domain::Secret secret{domain::SecretKind::hmac_sha256, "key", std::nullopt};
+  const std::array<std::string_view, 1> body{"{}"};
+  CHECK(signer.stripe_signature({secret}, 12345, body, now) ==
+        "t=12345,v1=5618f9248baa95c130ade88da0b3e626c95489489845fe2a94f86a0a9653006c");
+  const std::string both = signer.stripe_signature({secret, secret}, 12345, body, now);
+  CHECK(both ==
+        "t=12345,v1=5618f9248baa95c130ade88da0b3e626c95489489845fe2a94f86a0a9653006c,v1="
+        "5618f9248baa95c130ade88da0b3e626c95489489845fe2a94f86a0a9653006c");
+}
+
+TEST_CASE("hex is lower case and comparison is by content") {
+  CHECK(hex_encode(std::string_view("\x00\x0f\xff", 3)) == "000fff");
+  CHECK(constant_time_equal("abc", "abc"));
+  CHECK(constant_time_equal("", ""));
+  CHECK_FALSE(constant_time_equal("abc", "abd"));
+  CHECK_FALSE(constant_time_equal("abc", "ab"));
+}
+
+TEST_CASE("generated secrets have the right size and never repeat") {
+  const auto hmac = generate_secret(domain::SecretKind::hmac_sha256);
+  const auto ed25519 = generate_secret(domain::SecretKind::ed25519);
+  CHECK(hmac.key.size() == 32);
+  CHECK(ed25519.key.size() == 32);
+  CHECK(generate_secret(domain::SecretKind::hmac_sha256).key != hmac.key);
+  CHECK(random_bytes(0).empty());
+}
+
+}  // namespace webhookd::crypto

@@ -1,0 +1,168 @@
+#include "net/tls.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "delivery_harness.hpp"
+#include "support/scripted_receiver.hpp"
+#include "support/test_certificates.hpp"
+
+namespace webhookd::net {
+
+namespace {
+
+using domain::OutcomeKind;
+using test::always;
+using test::Authority;
+using test::CertificateShape;
+using test::ReceiverSide;
+using test::ScriptedReceiver;
+using test::ServerContext;
+
+const Authority& trusted() {
+  static const Authority authority("webhookd test root");
+  return authority;
+}
+
+DeliveryOptions tls_options() {
+  DeliveryOptions options = loopback_options();
+  options.ca_file = trusted().file();
+  options.lookup = [](const std::string&) { return Resolution{{*domain::parse_ipv4("127.0.0.1")}, {}, false}; };
+  return options;
+}
+
+std::string close_answer() { return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"; }
+
+struct Refused {
+  const char* name;
+  CertificateShape shape;
+  const char* host;
+  const char* words;
+};
+
+}  // namespace
+
+TEST_CASE("a verified receiver is delivered to, by name and by address, and kept alive") {
+  const ServerContext server = trusted().server({.names = "DNS:hooks.example,IP:127.0.0.1"});
+  ScriptedReceiver receiver({always(std::string(test::ok_answer))}, server.get());
+  Harness harness(tls_options());
+  for (const char* host : {"hooks.example", "127.0.0.1"}) {
+    for (int i = 0; i < 3; ++i) {
+      const auto outcome = harness.deliver(webhook_to(receiver.url("https", host)));
+      CAPTURE(outcome.error);
+      CHECK(outcome.kind == OutcomeKind::success);
+      CHECK(outcome.response_body == "ok");
+    }
+  }
+  CHECK(receiver.connections() == 2);
+}
+
+TEST_CASE("a certificate that does not verify fails the attempt with the exact reason, and nothing is sent") {
+  const Refused rows[] = {
+      {"expired", {.valid_from = -7200, .valid_until = -3600}, "127.0.0.1", "certificate has expired"},
+      {"not yet valid", {.valid_from = 3600, .valid_until = 7200}, "127.0.0.1", "certificate is not yet valid"},
+      {"another name", {.names = "DNS:other.example"}, "hooks.example", "hostname mismatch"},
+      {"another address", {.names = "IP:127.0.0.2"}, "127.0.0.1", "IP address mismatch"},
+      {"a wildcard over two labels", {.names = "DNS:*.example"}, "a.hooks.example", "hostname mismatch"},
+      {"a weak key", {.rsa_bits = 1024}, "127.0.0.1", "EE certificate key too weak"},
+  };
+  Harness harness(tls_options());
+  for (const Refused& row : rows) {
+    CAPTURE(row.name);
+    const ServerContext server = trusted().server(row.shape);
+    std::atomic<bool> was_asked = false;
+    ScriptedReceiver receiver({[&](ReceiverSide& side) { was_asked = !side.read_head().empty(); }}, server.get());
+    const auto outcome = harness.deliver(webhook_to(receiver.url("https", row.host)));
+    CHECK(outcome.kind == OutcomeKind::tls);
+    CHECK(outcome.error == "certificate verify failed: " + std::string(row.words));
+    CHECK_FALSE(was_asked);
+  }
+}
+
+TEST_CASE("an authority that is not trusted is refused") {
+  const Authority unknown("unknown root");
+  const ServerContext server = unknown.server();
+  ScriptedReceiver receiver({always(std::string(test::ok_answer))}, server.get());
+  Harness harness(tls_options());
+  const auto outcome = harness.deliver(webhook_to(receiver.url("https")));
+  CHECK(outcome.kind == OutcomeKind::tls);
+  CHECK(outcome.error == "certificate verify failed: unable to get local issuer certificate");
+  DeliveryOptions with_system_roots = tls_options();
+  with_system_roots.ca_file.clear();
+  Harness other(with_system_roots);
+  CHECK(other.deliver(webhook_to(receiver.url("https"))).kind == OutcomeKind::tls);
+}
+
+TEST_CASE("protocols below TLS 1.2 are refused") {
+  const ServerContext server = trusted().server();
+  SSL_CTX_set_max_proto_version(server.get(), TLS1_1_VERSION);
+  ScriptedReceiver receiver({always(std::string(test::ok_answer))}, server.get());
+  Harness harness(tls_options());
+  const auto outcome = harness.deliver(webhook_to(receiver.url("https")));
+  CHECK(outcome.kind == OutcomeKind::tls);
+  CHECK(outcome.error.starts_with("TLS handshake failed: "));
+}
+
+TEST_CASE("sessions are resumed on new connections, in TLS 1.3 and 1.2") {
+  for (const int version : {TLS1_3_VERSION, TLS1_2_VERSION}) {
+    const ServerContext server = trusted().server();
+    SSL_CTX_set_max_proto_version(server.get(), version);
+    ScriptedReceiver receiver({always(close_answer())}, server.get());
+    Harness harness(tls_options());
+    for (int i = 0; i < 5; ++i) {
+      CHECK(harness.deliver(webhook_to(receiver.url("https"))).kind == OutcomeKind::success);
+    }
+    CHECK(receiver.handshakes() == 5);
+    CHECK(receiver.resumed_handshakes() == 4);
+  }
+}
+
+TEST_CASE("a plain receiver behind https, a stalled handshake, and one cut short are told apart") {
+  Harness harness(tls_options());
+  ScriptedReceiver plain({[](ReceiverSide& side) { side.send("HTTP/1.1 400 Bad Request\r\n\r\n"); }});
+  const auto wrong = harness.deliver(webhook_to(plain.url("https")));
+  CHECK(wrong.kind == OutcomeKind::tls);
+  CHECK(wrong.error.starts_with("TLS handshake failed: "));
+  ScriptedReceiver stalled({[](ReceiverSide& side) { side.hold(); }});
+  const auto late = harness.deliver(webhook_to(stalled.url("https"), base::Duration(200)));
+  CHECK(late.kind == OutcomeKind::timeout);
+  CHECK(late.error == "no answer within 200ms (while in the TLS handshake)");
+  ScriptedReceiver closing({[](ReceiverSide& side) { side.close(); }});
+  const auto cut = harness.deliver(webhook_to(closing.url("https")));
+  CHECK(cut.kind == OutcomeKind::tls);
+  CHECK(cut.error == "127.0.0.1:" + std::to_string(closing.port()) + " closed the connection during the TLS handshake");
+}
+
+TEST_CASE("a stale TLS connection is replaced once, and an early refusal over TLS counts") {
+  const ServerContext server = trusted().server();
+  ScriptedReceiver receiver({[](ReceiverSide& side) {
+                               side.read_request();
+                               side.send(test::ok_answer);
+                               side.read_request();
+                             },
+                             [](ReceiverSide& side) {
+                               side.read_head();
+                               side.send("HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n");
+                               side.hold();
+                             }},
+                            server.get());
+  Harness harness(tls_options());
+  CHECK(harness.deliver(webhook_to(receiver.url("https"))).kind == OutcomeKind::success);
+  const auto outcome = harness.deliver(webhook_to(receiver.url("https")), "\"" + std::string(3'000'000, 'x') + "\"");
+  CHECK(outcome.code == 413);
+  CHECK(receiver.connections() == 2);
+}
+
+TEST_CASE("a ca_file that cannot be read is an error that names it") {
+  DeliveryOptions options;
+  options.ca_file = "/nonexistent/roots.pem";
+  base::SilentLog log;
+  std::vector<ReportSink> sinks;
+  sinks.emplace_back([](std::vector<engine::AttemptReport>) {});
+  const auto made = Delivery::create(options, std::move(sinks), log);
+  REQUIRE(made.has_error());
+  CHECK(made.error().detail.starts_with("egress.ca_file: cannot read certificates from /nonexistent/roots.pem"));
+}
+
+}  // namespace webhookd::net

@@ -1,0 +1,68 @@
+// Real processes for black-box tests: a command run to its end with its output captured, and a daemon that is started,
+// watched until it is ready, killed or stopped. Only processes started here are ever signalled. Every wait has a limit.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace webhookd::support {
+
+struct Ran {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+// Runs `arguments` (arguments[0] is the program) with `input` on standard input; kills it after `limit`.
+Ran run(const std::vector<std::string>& arguments, const std::string& input = {},
+        std::chrono::seconds limit = std::chrono::seconds(120), const std::vector<std::string>& environment = {});
+
+// Waits until `holds`, looking every few milliseconds; false when `limit` passed first.
+bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds limit = std::chrono::seconds(30));
+
+// A directory that is removed with what is in it.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::string& path() const { return path_; }
+  std::string write(const std::string& name, const std::string& text) const;
+
+ private:
+  std::string path_;
+};
+
+// webhookd on a directory of its own, with loopback receivers allowed.
+class Daemon {
+ public:
+  explicit Daemon(std::vector<std::string> flags = {}, std::string extra_config = {});
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  void start();                // and waits until it answers
+  void kill();                 // SIGKILL
+  int stop();                  // SIGTERM; its exit code
+  pid_t pid() const { return pid_; }
+  std::string socket() const { return directory_.path() + "/w.sock"; }
+  std::string log() const;
+  const TemporaryDirectory& directory() const { return directory_; }
+
+  // Runs whctl against it.
+  Ran whctl(std::vector<std::string> arguments, const std::string& input = {}) const;
+  // The same, expecting exit code 0; the output without its last line feed.
+  std::string tell(std::vector<std::string> arguments, const std::string& input = {}) const;
+
+ private:
+  TemporaryDirectory directory_;
+  std::vector<std::string> flags_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace webhookd::support
