@@ -1,0 +1,24 @@
+// Opaque cursors of lists: where a page ended, which list it belongs to, and a check sum, as base64url. A cursor that
+// was damaged, or that is used with another list, order or filter, is refused by name instead of giving a wrong page.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace webhookd::protocol {
+
+// `list` identifies the list, its order and its filters (fingerprint); `position` is the list's own business.
+std::string encode_cursor(std::uint64_t list, std::string_view position);
+// The position. Errors are invalid_request and name `cursor`.
+base::Result<std::string> decode_cursor(std::uint64_t list, std::string_view cursor);
+
+// Positions that are one number.
+std::string number_position(std::uint64_t number);
+std::uint64_t position_number(std::string_view position);  // 0 when it is none
+
+std::uint64_t fingerprint(std::uint64_t seed, std::string_view text);
+
+}  // namespace webhookd::protocol

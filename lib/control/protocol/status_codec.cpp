@@ -1,0 +1,96 @@
+#include "control/protocol/status_codec.hpp"
+
+#include <array>
+
+#include "control/protocol/json_text.hpp"
+#include "control/protocol/members.hpp"
+#include "control/protocol/problems.hpp"
+#include "domain/limits.hpp"
+
+namespace webhookd::protocol {
+
+namespace {
+
+void write_store(JsonWriter& json, const StoreStatus& store) {
+  json.begin_object();
+  json.name("id").string(store.id);
+  json.name("schema").number(std::uint64_t{store.schema});
+  json.name("events").number(store.events);
+  json.name("messages").number(store.messages);
+  json.name("waiting").number(store.waiting);
+  json.name("webhooks").number(store.webhooks);
+  json.name("used_bytes").number(store.used_bytes);
+  json.name("quota_bytes").number(store.quota_bytes);
+  json.name("full").boolean(store.full);
+  json.name("commits").number(store.commits);
+  json.name("damaged_records").number(store.damaged_records);
+  json.end_object();
+}
+
+void write_engine(JsonWriter& json, const EngineStatus& engine) {
+  json.begin_object();
+  json.name("in_flight").number(engine.in_flight);
+  json.name("ready").number(engine.ready);
+  json.name("unsettled").number(engine.unsettled);
+  json.name("attempts").number(engine.attempts);
+  json.name("successes").number(engine.successes);
+  json.name("failures").number(engine.failures);
+  json.name("accepted").number(engine.accepted);
+  json.name("next_due").time(engine.next_due);
+  json.end_object();
+}
+
+struct Advance {
+  std::optional<base::Duration> by;
+};
+
+}  // namespace
+
+void write_status(JsonWriter& json, const Status& status) {
+  json.begin_object();
+  json.name("version").string(status.version);
+  json.name("started_at").time(status.started_at);
+  json.name("now").time(status.now);
+  json.name("uptime_seconds").seconds(status.uptime);
+  json.name("test_clock").boolean(status.test_clock);
+  json.name("socket").string(status.socket);
+  write_store(json.name("store"), status.store);
+  write_engine(json.name("engine"), status.engine);
+  json.end_object();
+}
+
+void write_clock(JsonWriter& json, base::Time now, bool test) {
+  json.begin_object().name("now").time(now).name("test").boolean(test).end_object();
+}
+
+base::Result<base::Duration> read_advance(std::string_view body) {
+  const auto members = scan_object(body, domain::limits::json_depth);
+  if (!members) {
+    return members.error();
+  }
+  static constexpr std::array rules = {
+      MemberRule<Advance>{"advance",
+                          [](std::string_view value, Advance& advance, Faults& faults) {
+                            advance.by = read_seconds(value, Place::of("advance"), faults);
+                          }},
+  };
+  Advance advance;
+  Faults faults;
+  read_members(*members, rules, advance, faults);
+  if (!faults.any() && !advance.by) {
+    add_fault(faults, Place::of("advance"), "is required (seconds)");
+  } else if (!faults.any() && (advance.by->count() == 0 || *advance.by > clock_advance_max)) {
+    add_fault(faults, Place::of("advance"), "must be more than 0 and at most 31622400 seconds (366 d)");
+  }
+  if (faults.any()) {
+    return std::move(faults).error(base::ErrorCode::invalid_field);
+  }
+  return *advance.by;
+}
+
+void write_deleted(JsonWriter& json, base::WebhookId webhook, std::uint64_t waiting_cancelled) {
+  json.begin_object().name("id").string(base::to_string(webhook));
+  json.name("waiting_cancelled").number(waiting_cancelled).end_object();
+}
+
+}  // namespace webhookd::protocol

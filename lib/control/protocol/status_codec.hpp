@@ -1,0 +1,71 @@
+// The daemon about itself, in JSON.
+//
+// GET /v1/status:
+//   {"version":"0.1.0","started_at":"…","now":"…","uptime_seconds":12.5,"test_clock":false,"socket":"/run/…",
+//    "store":{"id","schema","events","messages","waiting","webhooks","used_bytes","quota_bytes","full","commits",
+//             "damaged_records"},
+//    "engine":{"in_flight","ready","unsettled","attempts","successes","failures","accepted","next_due":"…"|null}}
+//   Store counts are of what is stored now, `commits` since the store was opened, engine counters since start.
+// GET /v1/clock, and the answer to POST /v1/clock {"advance": seconds}: {"now":"…","test":true}
+// DELETE of a webhook: {"id":"wh_…","waiting_cancelled":3}; of a type: {"name":"…"}
+// GET /healthz: {"status":"ok"}; GET /readyz: {"status":"ready"}, or the problem `unavailable`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/id.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "control/protocol/json_write.hpp"
+
+namespace webhookd::protocol {
+
+inline constexpr base::Duration clock_advance_max = std::chrono::hours(366 * 24);
+
+struct StoreStatus {
+  std::string id;
+  std::uint32_t schema = 0;
+  std::uint64_t events = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t webhooks = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t quota_bytes = 0;
+  bool full = false;
+  std::uint64_t commits = 0;
+  std::uint64_t damaged_records = 0;
+};
+
+struct EngineStatus {
+  std::uint64_t in_flight = 0;
+  std::uint64_t ready = 0;
+  std::uint64_t unsettled = 0;
+  std::uint64_t attempts = 0;
+  std::uint64_t successes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t accepted = 0;
+  std::optional<base::Time> next_due;
+};
+
+struct Status {
+  std::string_view version;
+  base::Time started_at{};
+  base::Time now{};
+  base::Duration uptime{};  // on a steady clock
+  bool test_clock = false;
+  std::string socket;
+  StoreStatus store;
+  EngineStatus engine;
+};
+
+void write_status(JsonWriter& json, const Status& status);
+
+void write_clock(JsonWriter& json, base::Time now, bool test);
+base::Result<base::Duration> read_advance(std::string_view body);
+
+void write_deleted(JsonWriter& json, base::WebhookId webhook, std::uint64_t waiting_cancelled);
+
+}  // namespace webhookd::protocol

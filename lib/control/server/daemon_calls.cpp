@@ -1,0 +1,117 @@
+#include "control/protocol/openapi.hpp"
+#include "control/protocol/status_codec.hpp"
+#include "control/server/call_impl.hpp"
+
+namespace webhookd::server {
+
+namespace {
+
+using protocol::JsonWriter;
+
+protocol::StoreStatus status_of(const store::StoreFigures& figures) {
+  return {figures.store_id, figures.schema,   figures.events,         figures.messages,
+          figures.waiting,  figures.webhooks, figures.used_bytes,     figures.quota_bytes,
+          figures.full,     figures.commits,  figures.damaged_records};
+}
+
+protocol::EngineStatus status_of(const engine::EngineFigures& figures) {
+  return {figures.in_flight, figures.ready,    figures.unsettled, figures.attempts,
+          figures.successes, figures.failures, figures.accepted,  figures.next_due};
+}
+
+Answer word_answer(std::string_view word) {
+  Answer answer;
+  JsonWriter json(answer.body);
+  json.begin_object().name("status").string(word).end_object();
+  return answer;
+}
+
+Answer clock_answer(const Context& context, base::Time now) {
+  Answer answer;
+  JsonWriter json(answer.body);
+  protocol::write_clock(json, now, static_cast<bool>(context.options.advance_clock));
+  return answer;
+}
+
+asio::awaitable<Result<store::StoreFigures>> read_figures(Context& context) {
+  store::Store& store = context.world.store;
+  auto measure = [&store](Completion<store::StoreFigures> done) { store.figures(std::move(done)); };
+  return ask<store::StoreFigures>(context, std::move(measure));
+}
+
+}  // namespace
+
+Reply show_status(Context& context, const Request&) {
+  const auto stored = co_await read_figures(context);
+  if (!stored) {
+    co_return stored.error();
+  }
+  auto call = [](engine::Engine& engine, base::Time, Completion<engine::EngineFigures> done) {
+    done(engine.figures());
+  };
+  const auto decided = co_await on_engine<engine::EngineFigures>(context, std::move(call));
+  if (!decided) {
+    co_return decided.error();
+  }
+  protocol::Status status;
+  status.version = WEBHOOKD_VERSION;
+  status.started_at = context.options.started_at;
+  status.now = context.world.clock.now();
+  status.uptime = std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now() - context.started);
+  status.test_clock = static_cast<bool>(context.options.advance_clock);
+  status.socket = context.options.socket_path;
+  status.store = status_of(*stored);
+  status.engine = status_of(*decided);
+  Answer answer;
+  JsonWriter json(answer.body);
+  protocol::write_status(json, status);
+  co_return answer;
+}
+
+Reply healthz(Context&, const Request&) { co_return word_answer("ok"); }
+
+// Ready means that store and engine answer; while draining every route answers `unavailable` before it comes here.
+Reply readyz(Context& context, const Request&) {
+  const auto stored = co_await read_figures(context);
+  if (!stored) {
+    co_return refusal(ErrorCode::unavailable, "the store does not answer: " + stored.error().detail);
+  }
+  auto call = [](engine::Engine&, base::Time, Completion<void> done) { done(Result<void>()); };
+  const auto turned = co_await on_engine<void>(context, std::move(call));
+  if (!turned) {
+    co_return turned.error();
+  }
+  co_return word_answer("ready");
+}
+
+Reply openapi(Context&, const Request&) {
+  Answer answer;
+  answer.body = protocol::openapi_document();
+  co_return answer;
+}
+
+Reply show_clock(Context& context, const Request&) { co_return clock_answer(context, context.world.clock.now()); }
+
+Reply advance_clock(Context& context, const Request& request) {
+  const auto by = protocol::read_advance(request.body);
+  if (!by) {
+    co_return by.error();
+  }
+  if (!context.options.advance_clock) {
+    co_return refusal(ErrorCode::no_test_clock,
+                      "the clock is the system's; only webhookd --test-clock can be advanced");
+  }
+  if (request.dry_run) {
+    co_return clock_answer(context, context.world.clock.now() + *by);
+  }
+  auto advance = [&context, span = *by](Completion<base::Time> done) {
+    context.options.advance_clock(span, std::move(done));
+  };
+  const auto now = co_await ask<base::Time>(context, std::move(advance));
+  if (!now) {
+    co_return now.error();
+  }
+  co_return clock_answer(context, *now);
+}
+
+}  // namespace webhookd::server

@@ -1,0 +1,23 @@
+// The Unix socket in the file system: made with mode 0660, a stale file replaced, a live one refused, removed at the
+// end only while it is still ours.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.hpp"
+
+namespace webhookd::server {
+
+struct Listening {
+  int descriptor = -1;  // bound and listening
+  dev_t device = 0;     // of the socket file
+  ino_t inode = 0;
+};
+
+// Errors name the path and why.
+base::Result<Listening> listen_on(const std::string& path);
+void remove_socket(const std::string& path, const Listening& listening);
+
+}  // namespace webhookd::server

@@ -1,0 +1,17 @@
+// Sessions: reading requests, checking them against the table of routes, writing answers. Private to this folder.
+//
+// Bounds: 75 s between requests, 30 s for the rest of a head and for a body, 30 s for an answer to be taken, 16 KiB of
+// head, and for each route its own size of body. The one sweep a second closes what is past its deadline, so that
+// requests pay for no timers.
+#pragma once
+
+#include "control/server/call_impl.hpp"
+
+namespace webhookd::server {
+
+// Accepts until the acceptor is closed.
+asio::awaitable<void> accept_sessions(Context& context);
+// Closes sessions past their deadline, every second.
+asio::awaitable<void> sweep_sessions(Context& context);
+
+}  // namespace webhookd::server

@@ -1,0 +1,182 @@
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "control/protocol/event_codec.hpp"
+#include "control/server/call_impl.hpp"
+
+namespace webhookd::server {
+
+namespace {
+
+using domain::EventType;
+using protocol::JsonWriter;
+
+asio::awaitable<Result<std::vector<EventType>>> read_types(Context& context) {
+  store::Store& store = context.world.store;
+  auto list = [&store](Completion<std::vector<EventType>> done) { store.list_types(std::move(done)); };
+  return ask<std::vector<EventType>>(context, std::move(list));
+}
+
+const EventType* type_named(const std::vector<EventType>& types, std::string_view name) {
+  const auto found = std::find_if(types.begin(), types.end(), [&](const EventType& type) { return type.name == name; });
+  return found == types.end() ? nullptr : &*found;
+}
+
+Error no_such_type(const std::string& name, const std::vector<EventType>& types) {
+  std::vector<std::string> names;
+  std::transform(types.begin(), types.end(), std::back_inserter(names),
+                 [](const EventType& type) { return type.name; });
+  Error error{ErrorCode::not_found, "there is no event type " + name.substr(0, 256), {}};
+  if (const auto meant = base::closest(name, names)) {
+    error.detail += "; did you mean " + *meant + "?";
+  }
+  return error;
+}
+
+Error reserved(const std::string& name) {
+  return {ErrorCode::type_reserved, name + " is reserved for test messages", {}};
+}
+
+Answer type_answer(unsigned status, const EventType& type) {
+  Answer answer;
+  answer.status = status;
+  JsonWriter json(answer.body);
+  protocol::write_event_type(json, type);
+  return answer;
+}
+
+Reply store_type(Context& context, const Request& request, EventType type, unsigned status) {
+  if (type.name == domain::ping_type) {
+    co_return reserved(type.name);
+  }
+  if (request.dry_run) {
+    co_return type_answer(200, type);
+  }
+  auto call = [type = std::move(type)](engine::Engine& engine, base::Time, Completion<EventType> done) mutable {
+    engine.put_type(std::move(type), std::move(done));
+  };
+  const auto stored = co_await on_engine<EventType>(context, std::move(call));
+  if (!stored) {
+    co_return stored.error();
+  }
+  co_return type_answer(status, *stored);
+}
+
+// What removing the type would be refused with.
+asio::awaitable<Result<void>> rehearse_removal(Context& context, std::string name) {
+  if (name == domain::ping_type) {
+    co_return reserved(name);
+  }
+  store::Store& store = context.world.store;
+  auto list = [&store](Completion<std::vector<store::WebhookState>> done) { store.list_webhooks(std::move(done)); };
+  const auto states = co_await ask<std::vector<store::WebhookState>>(context, std::move(list));
+  if (!states) {
+    co_return states.error();
+  }
+  for (const auto& state : *states) {
+    const auto& events = state.webhook.events;
+    if (std::find(events.begin(), events.end(), name) != events.end()) {
+      co_return refusal(ErrorCode::type_in_use, "the webhook " + state.webhook.display_name + " names " + name);
+    }
+  }
+  co_return Result<void>();
+}
+
+Answer removed_answer(const std::string& name) {
+  Answer answer;
+  JsonWriter json(answer.body);
+  json.begin_object().name("name").string(name).end_object();
+  return answer;
+}
+
+}  // namespace
+
+Reply list_types(Context& context, const Request&) {
+  const auto types = co_await read_types(context);
+  if (!types) {
+    co_return types.error();
+  }
+  Answer answer;
+  JsonWriter json(answer.body);
+  json.begin_object().name("items").begin_array();
+  for (const auto& type : *types) {
+    protocol::write_event_type(json, type);
+  }
+  json.end_array().name("next_cursor").null().end_object();
+  co_return answer;
+}
+
+Reply show_type(Context& context, const Request& request) {
+  const auto types = co_await read_types(context);
+  if (!types) {
+    co_return types.error();
+  }
+  const EventType* type = type_named(*types, request.argument);
+  if (type == nullptr) {
+    co_return no_such_type(request.argument, *types);
+  }
+  co_return type_answer(200, *type);
+}
+
+Reply create_type(Context& context, const Request& request) {
+  auto type = protocol::read_event_type(request.body, {});
+  if (!type) {
+    co_return type.error();
+  }
+  const auto types = co_await read_types(context);
+  if (!types) {
+    co_return types.error();
+  }
+  if (type_named(*types, type->name) != nullptr) {
+    Error error = base::field_error("/name", "name: " + type->name + " is in the catalogue");
+    error.code = ErrorCode::type_exists;
+    co_return error;
+  }
+  type->created_at = context.world.clock.now();
+  auto answer = co_await store_type(context, request, std::move(*type), request.route->status);
+  co_return answer;
+}
+
+Reply put_type(Context& context, const Request& request) {
+  auto type = protocol::read_event_type(request.body, request.argument);
+  if (!type) {
+    co_return type.error();
+  }
+  const auto types = co_await read_types(context);
+  if (!types) {
+    co_return types.error();
+  }
+  const EventType* present = type_named(*types, type->name);
+  type->created_at = present != nullptr ? present->created_at : context.world.clock.now();
+  type->origin = present != nullptr ? present->origin : type->origin;
+  const unsigned status = present != nullptr ? 200 : 201;
+  auto answer = co_await store_type(context, request, std::move(*type), status);
+  co_return answer;
+}
+
+Reply delete_type(Context& context, const Request& request) {
+  const auto types = co_await read_types(context);
+  if (!types) {
+    co_return types.error();
+  }
+  if (request.argument != domain::ping_type && type_named(*types, request.argument) == nullptr) {
+    co_return no_such_type(request.argument, *types);
+  }
+  if (request.dry_run) {
+    const auto allowed = co_await rehearse_removal(context, request.argument);
+    if (!allowed) {
+      co_return allowed.error();
+    }
+    co_return removed_answer(request.argument);
+  }
+  auto call = [name = request.argument](engine::Engine& engine, base::Time, Completion<std::string> done) {
+    engine.remove_type(name, std::move(done));
+  };
+  const auto removed = co_await on_engine<std::string>(context, std::move(call));
+  if (!removed) {
+    co_return removed.error();
+  }
+  co_return removed_answer(request.argument);
+}
+
+}  // namespace webhookd::server
