@@ -1,0 +1,25 @@
+// Wires the house together from checked settings, runs it until a signal, and takes it down in order: refuse new
+// requests, start no more attempts, let what is in flight end and be settled (bounded), stop the loops, close the store.
+#pragma once
+
+#include <string>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "settings.hpp"
+
+namespace webhookd::daemon {
+
+struct Places {
+  std::string data_dir;
+  std::string socket;
+  bool test_clock = false;
+};
+
+// What can be checked without starting: address ranges, ports, the test clock's place.
+base::Result<void> check_settings(const Settings& settings, const Places& places);
+
+// Returns after a clean stop. Signals SIGTERM and SIGINT end it; a second one ends it at once.
+base::Result<void> run_daemon(const Settings& settings, const Places& places, base::LogSink& log);
+
+}  // namespace webhookd::daemon

@@ -1,0 +1,338 @@
+#include "settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <thread>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "base/text.hpp"
+#include "domain/limits.hpp"
+
+namespace webhookd::daemon {
+
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+struct Unit {
+  std::string_view suffix;
+  std::uint64_t bytes;
+};
+constexpr std::array<Unit, 4> byte_units = {
+    {{"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}}};
+
+const std::vector<Key>& table() {
+  static const std::vector<Key> keys = {
+      {"store.path", &Settings::store_path, "", "", "", {}, "data directory; empty: /var/lib/webhookd for root, $XDG_STATE_HOME/webhookd else"},
+      {"store.quota", Bytes{&Settings::store_quota}, "64GiB", "4MiB", "16TiB", {}, "room for the store; new events are refused above 95 % of it"},
+      {"store.disk_reserve", Bytes{&Settings::store_disk_reserve}, "256MiB", "0", "1TiB", {}, "free disk space below which new events are refused"},
+      {"store.preallocate", Bytes{&Settings::store_preallocate}, "0", "0", "1TiB", {}, "disk space taken for the store at start, so that a full disk does not stop commits"},
+      {"delivery.threads", Count{&Settings::delivery_threads}, "0", "0", "64", {}, "network loops; 0: one for each core"},
+      {"delivery.max_in_flight", Count{&Settings::delivery_max_in_flight}, "2048", "1", "65536", {}, "requests at once, over all webhooks"},
+      {"delivery.max_in_flight_per_host", Count{&Settings::delivery_max_in_flight_per_host}, "512", "1", "65536", {}, "requests at once to one scheme, host and port"},
+      {"delivery.timeout", &Settings::delivery_timeout, "15s", "1s", "1m", {}, "whole exchange, of webhooks that do not say"},
+      {"delivery.retry.initial", &Settings::retry_initial, "5s", "1s", "1d", {}, "first wait, of webhooks that do not say"},
+      {"delivery.retry.factor", &Settings::retry_factor, "2", "1", "10", {}, "growth of the waits"},
+      {"delivery.retry.max", &Settings::retry_max, "6h", "1s", "1d", {}, "longest wait"},
+      {"delivery.retry.jitter", &Settings::retry_jitter, "0.1", "0", "0.5", {}, "random share of a wait, either way"},
+      {"delivery.retry.window", &Settings::retry_window, "10d", "1s", "30d", {}, "how long a message is retried"},
+      {"egress.allow", &Settings::egress_allow, "", "", "", {}, "address ranges (CIDR) that deliveries may reach besides public ones"},
+      {"egress.deny", &Settings::egress_deny, "", "", "", {}, "address ranges (CIDR) that they may not reach"},
+      {"egress.require_https", &Settings::egress_require_https, "false", "", "", {}, "refuse http URLs"},
+      {"egress.ports", &Settings::egress_ports, "", "", "", {}, "ports that may be used; empty: any"},
+      {"egress.ca_file", &Settings::egress_ca_file, "", "", "", {}, "PEM file of trusted roots instead of the system's"},
+      {"egress.resolver.threads", Count{&Settings::resolver_threads}, "16", "1", "256", {}, "name look-ups at once"},
+      {"egress.resolver.ttl", &Settings::resolver_ttl, "1m", "1s", "1h", {}, "how long an answer is reused"},
+      {"events.max_size", Bytes{&Settings::events_max_size}, "1MiB", "1KiB", "16MiB", {}, "largest data of an event"},
+      {"events.idempotency_window", &Settings::events_idempotency_window, "1d", "1s", "7d", {}, "how long an idempotency key is remembered"},
+      {"access.read", &Settings::access_read, "", "", "", {}, "users and @groups that may read"},
+      {"access.emit", &Settings::access_emit, "", "", "", {}, "users and @groups that may also emit events"},
+      {"access.operate", &Settings::access_operate, "", "", "", {}, "users and @groups that may also retry, cancel and ping"},
+      {"access.admin", &Settings::access_admin, "", "", "", {}, "users and @groups that may do everything"},
+      {"log.level", &Settings::log_level, "info", "", "", {"debug", "info", "warning", "error"}, "least important record that is written"},
+      {"log.format", &Settings::log_format, "text", "", "", {"text", "json", "journal"}, "how records are written to standard error"},
+  };
+  return keys;
+}
+
+template <class T>
+std::optional<T> read_text(std::string_view text);
+
+template <>
+std::optional<Duration> read_text(std::string_view text) {
+  return base::parse_duration(text);
+}
+template <>
+std::optional<std::uint64_t> read_text(std::string_view text) {
+  return parse_bytes(text);
+}
+template <>
+std::optional<double> read_text(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::string allowed(const Key& key) {
+  const std::string range = " from " + std::string(key.lowest) + " to " + std::string(key.highest);
+  return std::visit(
+      Overloaded{[&](Bytes) { return "a size like \"64MiB\"" + range; },
+                 [&](Count) { return "a whole number" + range; },
+                 [&](Duration Settings::*) { return "a duration like \"15s\" or \"10d\"" + range; },
+                 [&](double Settings::*) { return "a number" + range; },
+                 [](bool Settings::*) { return std::string("true or false"); },
+                 [&](std::string Settings::*) {
+                   std::string words = "a text";
+                   for (std::size_t i = 0; i < key.choices.size(); ++i) {
+                     words += (i == 0 ? ": \"" : ", \"") + std::string(key.choices[i]) + "\"";
+                   }
+                   return words;
+                 },
+                 [](Strings Settings::*) { return std::string("a list of texts"); }},
+      key.target);
+}
+
+template <class T>
+bool in_range(const Key& key, T value) {
+  return !(value < *read_text<T>(key.lowest)) && !(*read_text<T>(key.highest) < value);
+}
+
+template <class T>
+bool store_if_in_range(const Key& key, std::optional<T> value, T& place) {
+  if (!value || !in_range(key, *value)) {
+    return false;
+  }
+  place = *value;
+  return true;
+}
+
+bool store_list(const toml::node& node, Strings& place) {
+  const toml::array* list = node.as_array();
+  if (!list) {
+    return false;
+  }
+  Strings values;
+  for (const toml::node& item : *list) {
+    if (const auto text = item.value_exact<std::string>()) {
+      values.push_back(*text);
+    } else if (const auto number = item.value_exact<std::int64_t>()) {
+      values.push_back(std::to_string(*number));
+    } else {
+      return false;
+    }
+  }
+  place = std::move(values);
+  return true;
+}
+
+std::optional<std::uint64_t> whole_number(const toml::node& node) {
+  const auto value = node.value_exact<std::int64_t>();
+  return value && *value >= 0 ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*value)) : std::nullopt;
+}
+
+// Checks a node against its key's row and stores it; false when it is not what the row allows.
+bool store_value(const Key& key, const toml::node& node, Settings& settings) {
+  const auto text = node.value_exact<std::string>();
+  return std::visit(
+      Overloaded{
+          [&](Bytes target) {
+            return store_if_in_range(key, text ? parse_bytes(*text) : whole_number(node), settings.*target.member);
+          },
+          [&](Count target) { return store_if_in_range(key, whole_number(node), settings.*target.member); },
+          [&](Duration Settings::*target) {
+            return text && store_if_in_range(key, base::parse_duration(*text), settings.*target);
+          },
+          [&](double Settings::*target) {
+            return node.is_number() && store_if_in_range(key, node.value<double>(), settings.*target);
+          },
+          [&](bool Settings::*target) {
+            const auto value = node.value_exact<bool>();
+            settings.*target = value.value_or(settings.*target);
+            return value.has_value();
+          },
+          [&](std::string Settings::*target) {
+            const bool fits = text && (key.choices.empty() || std::find(key.choices.begin(), key.choices.end(),
+                                                                        *text) != key.choices.end());
+            settings.*target = fits ? *text : settings.*target;
+            return fits;
+          },
+          [&](Strings Settings::*target) { return store_list(node, settings.*target); }},
+      key.target);
+}
+
+void store_default(const Key& key, Settings& settings) {
+  std::visit(Overloaded{[&](Bytes target) { settings.*target.member = *parse_bytes(key.fallback); },
+                        [&](Count target) { settings.*target.member = *parse_bytes(key.fallback); },
+                        [&](Duration Settings::*target) { settings.*target = *base::parse_duration(key.fallback); },
+                        [&](double Settings::*target) { settings.*target = *read_text<double>(key.fallback); },
+                        [&](bool Settings::*target) { settings.*target = key.fallback == "true"; },
+                        [&](std::string Settings::*target) { settings.*target = key.fallback; },
+                        [&](Strings Settings::*target) { (settings.*target).clear(); }},
+             key.target);
+}
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+    }
+    result += c;
+  }
+  return result + '"';
+}
+
+std::string format_value(const Key& key, const Settings& settings) {
+  return std::visit(
+      Overloaded{[&](Bytes target) { return quoted(format_bytes(settings.*target.member)); },
+                 [&](Count target) { return std::to_string(settings.*target.member); },
+                 [&](Duration Settings::*target) { return quoted(base::format_duration(settings.*target)); },
+                 [&](double Settings::*target) {
+                   std::array<char, 32> buffer{};
+                   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), settings.*target).ptr;
+                   return std::string(buffer.data(), end);
+                 },
+                 [&](bool Settings::*target) { return std::string(settings.*target ? "true" : "false"); },
+                 [&](std::string Settings::*target) { return quoted(settings.*target); },
+                 [&](Strings Settings::*target) {
+                   std::vector<std::string> items;
+                   for (const std::string& item : settings.*target) {
+                     items.push_back(quoted(item));
+                   }
+                   return "[" + base::join(items, ", ") + "]";
+                 }},
+      key.target);
+}
+
+class Reader {
+ public:
+  Reader(const std::string& path, Settings& settings) : path_(path), settings_(settings) {}
+
+  void read(const toml::table& table, const std::string& prefix) {
+    for (const auto& [name, node] : table) {
+      const std::string full = prefix + std::string(name.str());
+      const Key* key = find(full);
+      if (key) {
+        take(*key, node);
+      } else if (node.is_table() && is_section(full)) {
+        read(*node.as_table(), full + ".");
+      } else {
+        unknown(full, node);
+      }
+    }
+  }
+
+  const std::vector<std::string>& faults() const { return faults_; }
+
+ private:
+  static const Key* find(std::string_view name) {
+    const auto& keys = daemon::table();
+    const auto found = std::find_if(keys.begin(), keys.end(), [name](const Key& key) { return key.name == name; });
+    return found == keys.end() ? nullptr : &*found;
+  }
+  static bool is_section(const std::string& name) {
+    const auto& keys = daemon::table();
+    return std::any_of(keys.begin(), keys.end(),
+                       [prefix = name + "."](const Key& key) { return key.name.starts_with(prefix); });
+  }
+  std::string place(const toml::node& node) const {
+    return path_ + ":" + std::to_string(node.source().begin.line) + ": ";
+  }
+  void take(const Key& key, const toml::node& node) {
+    if (store_value(key, node, settings_)) {
+      settings_.sources[std::string(key.name)] = path_ + ":" + std::to_string(node.source().begin.line);
+    } else {
+      faults_.push_back(place(node) + std::string(key.name) + ": must be " + allowed(key));
+    }
+  }
+  void unknown(const std::string& name, const toml::node& node) {
+    std::vector<std::string> names;
+    for (const Key& key : daemon::table()) {
+      names.emplace_back(key.name);
+    }
+    const auto meant = base::closest(name, names);
+    faults_.push_back(place(node) + name + ": unknown key" + (meant ? "; did you mean `" + *meant + "`?" : ""));
+  }
+
+  const std::string& path_;
+  Settings& settings_;
+  std::vector<std::string> faults_;
+};
+
+}  // namespace
+
+std::span<const Key> configuration_keys() { return table(); }
+
+Settings default_settings() {
+  Settings settings;
+  for (const Key& key : table()) {
+    store_default(key, settings);
+    settings.sources[std::string(key.name)] = "default";
+  }
+  return settings;
+}
+
+base::Result<void> read_settings(const std::string& path, Settings& settings) {
+  const toml::parse_result parsed = toml::parse_file(path);
+  if (!parsed) {
+    const auto& error = parsed.error();
+    const auto line = error.source().begin.line;
+    return base::Error{base::ErrorCode::invalid_request,
+                       path + (line ? ":" + std::to_string(line) : "") + ": " + std::string(error.description()),
+                       {}};
+  }
+  Reader reader(path, settings);
+  reader.read(parsed.table(), "");
+  if (reader.faults().empty()) {
+    return {};
+  }
+  return base::Error{base::ErrorCode::invalid_field, base::join(reader.faults(), "\n"), {}};
+}
+
+std::string print_settings(const Settings& settings) {
+  std::string text;
+  std::string section;
+  for (const Key& key : table()) {
+    const std::string name(key.name);
+    const std::size_t dot = name.find('.');
+    if (name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      text += (text.empty() ? "[" : "\n[") + section + "]\n";
+    }
+    text += name.substr(dot + 1) + " = " + format_value(key, settings) + "  # " + settings.sources.at(name) + "\n";
+  }
+  return text;
+}
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  std::uint64_t scale = 1;
+  for (const Unit& unit : byte_units) {
+    if (text.ends_with(unit.suffix)) {
+      scale = unit.bytes;
+      text.remove_suffix(unit.suffix.size());
+      break;
+    }
+  }
+  const auto number = base::parse_whole_number(text, (std::uint64_t{1} << 62) / scale);
+  return number ? std::optional<std::uint64_t>(*number * scale) : std::nullopt;
+}
+
+std::string format_bytes(std::uint64_t bytes) {
+  for (const Unit& unit : byte_units) {
+    if (bytes != 0 && bytes % unit.bytes == 0) {
+      return std::to_string(bytes / unit.bytes) + std::string(unit.suffix);
+    }
+  }
+  return std::to_string(bytes);
+}
+
+}  // namespace webhookd::daemon

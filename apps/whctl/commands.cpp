@@ -1,0 +1,329 @@
+#include "commands.hpp"
+
+#include "domain/message.hpp"
+#include "domain/webhook.hpp"
+#include "output.hpp"
+
+namespace webhookd::whctl {
+
+namespace {
+
+std::vector<std::string_view> message_statuses() {
+  std::vector<std::string_view> words;
+  for (int i = 0; i < domain::message_status_count; ++i) {
+    words.push_back(domain::to_string(static_cast<domain::MessageStatus>(i)));
+  }
+  return words;
+}
+
+std::vector<std::string_view> signature_schemes() {
+  using domain::SignatureScheme;
+  return {domain::to_string(SignatureScheme::standard), domain::to_string(SignatureScheme::none),
+          domain::to_string(SignatureScheme::github), domain::to_string(SignatureScheme::stripe)};
+}
+
+std::vector<std::string_view> payload_formats() {
+  using domain::PayloadFormat;
+  return {domain::to_string(PayloadFormat::standard), domain::to_string(PayloadFormat::raw),
+          domain::to_string(PayloadFormat::cloudevents), domain::to_string(PayloadFormat::cloudevents_binary)};
+}
+
+std::vector<Flag> joined(std::vector<Flag> first, const std::vector<Flag>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+constexpr bool required = true;
+constexpr bool optional = false;
+constexpr bool repeated = true;
+constexpr bool once = false;
+
+// What create and edit have in common: the settable fields of a webhook.
+std::vector<Flag> definition_flags(bool is_create) {
+  return {
+      {"url", 0, "URL", "where to deliver", Role::text, is_create},
+      {"event", 'e', "TYPE", "an event type, resource.* or *; may be repeated", Role::event_pattern, is_create,
+       repeated},
+      {"inactive", 0, "", "not active: no messages are made until it is activated"},
+      {"description", 0, "TEXT", "words for people, at most 1000 characters"},
+      {"header", 0, "K: V", "a header of every request; may be repeated", Role::text, optional, repeated},
+      {"secret-file", 0, "FILE", "signing secrets, one a line; - reads standard input", Role::file},
+      {"signature", 0, "SCHEME", "how requests are signed", Role::text, optional, once, signature_schemes()},
+      {"format", 0, "FORMAT", "how the body is made", Role::text, optional, once, payload_formats()},
+      {"timeout", 0, "D", "of one exchange, 1s to 60s", Role::duration},
+      {"max-in-flight", 0, "N", "requests at once, 1 to 1024", Role::number},
+      {"rate", 0, "N/s", "requests per second, or none", Role::number},
+      {"retry-initial", 0, "D", "wait after the first failure", Role::duration},
+      {"retry-factor", 0, "X", "growth of the wait from failure to failure", Role::number},
+      {"retry-max", 0, "D", "the longest wait", Role::duration},
+      {"retry-window", 0, "D", "how long to retry, at most 30d", Role::duration},
+  };
+}
+
+const std::vector<Flag> type_flags{
+    {"description", 0, "TEXT", "words for people"},
+    {"schema", 0, "FILE", "a JSON Schema of the data; - reads standard input", Role::file},
+    {"example", 0, "FILE", "example data; - reads standard input", Role::file},
+};
+
+const Argument webhook_argument{"WEBHOOK", Role::webhook, "id, unique id prefix, or display name"};
+const Argument webhooks_argument{"WEBHOOK", Role::webhook, "ids, unique id prefixes, or display names", required,
+                                 repeated};
+const Argument messages_argument{"MESSAGE", Role::message, "ids or unique id prefixes", required, repeated};
+const Argument type_argument{"TYPE", Role::event_type, "a type of the catalogue"};
+const Flag reason_flag{"reason", 0, "TEXT", "why, kept with the message"};
+
+std::vector<Command> webhook_commands() {
+  return {
+      {"create",
+       "makes a webhook and prints its id",
+       {{"NAME", Role::text, "display name, unique, 1 to 200 characters"}},
+       joined(definition_flags(true),
+              {{"if-not-exists", 0, "", "succeed with the existing id when the name is taken"}}),
+       {{"whctl create orders --url https://orders.example/hook -e subscription.create", "one event type"},
+        {"whctl create audit --url https://audit.example/in -e '*' --header 'X-Team: audit'",
+         "every type, own header"}},
+       create_webhook},
+      {"list",
+       "lists webhooks",
+       {},
+       {{"status", 0, "STATUS", "only these", Role::text, optional, once, {"active", "inactive"}},
+        {"event", 0, "TYPE", "only those that want this type", Role::event_type},
+        {"search", 0, "TEXT", "only those with this in id, name, URL or description"},
+        {"sort", 0, "KEY", "the order; created by default", Role::text, optional, once, {"name", "created", "status"}}},
+       {{"whctl list", "all"}, {"whctl list --status inactive -o json", "for a script"}},
+       list_webhooks},
+      {"show",
+       "shows one webhook, message (with its attempts) or event",
+       {{"ID", Role::subject, "id, unique id prefix, or a webhook's name"}},
+       {},
+       {{"whctl show orders", "a webhook by name"}, {"whctl show msg_0000000", "a message by the start of its id"}},
+       show_subject},
+      {"edit",
+       "changes a webhook; takes effect on the next attempt",
+       {webhook_argument},
+       joined(
+           definition_flags(false),
+           {{"name", 0, "N", "a new display name"},
+            {"add-event", 0, "T", "one event type more; may be repeated", Role::event_pattern, optional, repeated},
+            {"remove-event", 0, "T", "one event type less; may be repeated", Role::event_pattern, optional, repeated},
+            {"remove-header", 0, "K", "one header less; may be repeated", Role::text, optional, repeated}}),
+       {{"whctl edit orders --url https://orders.example/v2", "a new address"},
+        {"whctl edit orders --add-event api.create --retry-window 3d", "one type more, a shorter window"}},
+       edit_webhook},
+      {"activate",
+       "activates webhooks: what is due is released",
+       {webhooks_argument},
+       {},
+       {{"whctl activate orders", ""}},
+       activate_webhooks},
+      {"deactivate",
+       "deactivates webhooks: waiting messages are held",
+       {webhooks_argument},
+       {},
+       {{"whctl deactivate orders audit", ""}},
+       deactivate_webhooks},
+      {"delete",
+       "deletes webhooks with their messages; waiting messages are cancelled",
+       {webhooks_argument},
+       {},
+       {{"whctl delete orders", "asks first"}, {"whctl delete orders --yes", "in a script"}},
+       delete_webhooks},
+      {"ping",
+       "sends a webhook.ping message and prints its id",
+       {webhook_argument},
+       {{"wait", 0, "", "until it is delivered or fails for good"}},
+       {{"whctl ping orders --wait", "does it answer?"}},
+       ping_webhook},
+      {"secret show",
+       "prints the signing secrets of a webhook",
+       {webhook_argument},
+       {},
+       {{"whctl secret show orders", ""}},
+       show_secrets},
+      {"secret rotate",
+       "makes a new secret; during the grace both sign",
+       {webhook_argument},
+       {{"grace", 0, "D", "how long the old secrets still sign; 24h by default", Role::duration}},
+       {{"whctl secret rotate orders --grace 48h", ""}},
+       rotate_secret},
+  };
+}
+
+std::vector<Command> event_commands() {
+  const std::string_view list_help = "lists the event catalogue";
+  return {
+      {"types", list_help, {}, {}, {{"whctl types", ""}}, list_types},
+      {"types list", list_help, {}, {}, {{"whctl types list -o name", "names alone"}}, list_types},
+      {"types show",
+       "shows one event type with its schema and example",
+       {type_argument},
+       {{"example", 0, "", "only the example, as it is emitted by trigger"}},
+       {{"whctl types show subscription.create --example", ""}},
+       show_type},
+      {"types add",
+       "adds an event type",
+       {{"TYPE", Role::text, "a new name: resource.verb"}},
+       type_flags,
+       {{"whctl types add invoice.paid --description 'an invoice was paid'", ""}},
+       add_type},
+      {"types remove",
+       "removes an event type that no webhook names",
+       {type_argument},
+       {},
+       {{"whctl types remove invoice.paid", ""}},
+       remove_type},
+      {"emit",
+       "accepts an event, durably, and prints its id",
+       {{"TYPE", Role::event_type, "the event's type; none with --batch", optional}},
+       {{"data", 'd', "JSON|@FILE|-", "the data; standard input when piped", Role::file},
+        {"batch", 0, "FILE|-", "one event a line: {\"type\",\"data\",\"timestamp\"?,\"idempotency_key\"?}", Role::file},
+        {"key", 0, "K", "idempotency key: the same key within 24 h creates nothing"},
+        {"at", 0, "TIME", "when it happened; now by default", Role::time},
+        {"wait", 0, "", "until all its messages have settled"}},
+       {{"whctl emit subscription.create -d '{\"subscription\":{\"id\":7}}'", "data on the command line"},
+        {"whctl emit subscription.delete -d @event.json --key order-17", "from a file, once"},
+        {"whctl emit --batch events.ndjson", "many"}},
+       emit_event},
+      {"trigger",
+       "emits the example of a type",
+       {type_argument},
+       {{"set", 0, "A.B=JSON", "replaces a member of the example; may be repeated", Role::text, optional, repeated},
+        {"wait", 0, "", "until all its messages have settled"}},
+       {{"whctl trigger subscription.create --set subscription.id=42", ""}},
+       trigger_event},
+  };
+}
+
+std::vector<Command> message_commands() {
+  return {
+      {"logs",
+       "lists messages, newest first",
+       {{"WEBHOOK", Role::webhook, "only of this webhook", optional}},
+       {{"number", 'n', "N", "how many; 50 by default", Role::number},
+        {"status", 0, "S,...", "only these", Role::text, optional, once, message_statuses(), true},
+        {"event", 0, "TYPE", "only of this type", Role::event_type},
+        {"since", 0, "T", "made at or after: a time, a date, or how long ago (1h)", Role::time},
+        {"until", 0, "T", "made before", Role::time},
+        {"grep", 0, "TEXT", "only with this in id, type or failure"},
+        {"code", 0, "CODE", "only with this last HTTP status: 503, or 5xx"},
+        {"reverse", 0, "", "oldest first"}},
+       {{"whctl logs orders", "the latest of one webhook"},
+        {"whctl logs --status failed,retrying --since 1h", "what goes wrong"}},
+       show_logs},
+      {"retry",
+       "makes messages due now",
+       {messages_argument},
+       {reason_flag},
+       {{"whctl retry msg_0000000000000 --reason 'receiver repaired'", ""}},
+       retry_messages},
+      {"cancel",
+       "ends waiting messages",
+       {messages_argument},
+       {reason_flag},
+       {{"whctl cancel msg_0000000000000", ""}},
+       cancel_messages},
+      {"wait",
+       "waits until messages, or all messages of events, have settled",
+       {{"ID", Role::subject, "messages or events", required, repeated}},
+       {{"timeout", 0, "D", "at most this long; for ever by default", Role::duration}},
+       {{"whctl wait evt_0000000000000 --timeout 1m", "exit code 8 when a delivery failed"}},
+       wait_for_subjects},
+  };
+}
+
+std::vector<Command> tool_commands() {
+  return {
+      {"listen",
+       "a receiver on loopback that prints what arrives and checks signatures",
+       {},
+       {{"port", 0, "N", "where; a free port by default", Role::number},
+        {"status", 0, "LIST", "what to answer, one after the other, the last for ever; 200 by default"},
+        {"delay", 0, "D", "before each answer", Role::duration},
+        {"secret-file", 0, "FILE", "secrets to check signatures with, one a line", Role::file},
+        {"webhook", 0, "NAME", "registers itself under this name, and removes itself on exit"},
+        {"event", 'e', "TYPE", "what the registered webhook wants; may be repeated", Role::event_pattern, optional,
+         repeated}},
+       {{"whctl listen --webhook try -e 'subscription.*'", "see what arrives"},
+        {"whctl listen --port 8080 --status 500,500,200 --delay 2s", "a receiver that recovers"}},
+       listen_for_requests},
+      {"verify",
+       "checks a Standard Webhooks signature of standard input, offline",
+       {},
+       {{"secret-file", 0, "FILE", "secrets, one a line", Role::file, required},
+        {"id", 0, "ID", "the webhook-id header", Role::text, required},
+        {"timestamp", 0, "T", "the webhook-timestamp header", Role::number, required},
+        {"signature", 0, "S", "the webhook-signature header", Role::text, required}},
+       {{"whctl verify --secret-file key --id msg_1 --timestamp 1700000000 --signature v1,... < body", ""}},
+       verify_signature},
+      {"sign",
+       "signs standard input as Standard Webhooks does, offline",
+       {},
+       {{"secret-file", 0, "FILE", "secrets, one a line", Role::file, required},
+        {"id", 0, "ID", "the webhook-id header", Role::text, required},
+        {"timestamp", 0, "T", "the webhook-timestamp header; now by default", Role::number}},
+       {{"whctl sign --secret-file key --id msg_1 < body", ""}},
+       sign_body},
+      {"status", "shows the daemon: version, uptime, store, queue", {}, {}, {{"whctl status", ""}}, show_status},
+      {"api",
+       "calls the API as it is",
+       {{"METHOD", Role::text, "GET, POST, ..."}, {"PATH", Role::text, "/v1/..."}},
+       {{"input", 0, "FILE", "the body; - reads standard input", Role::file}},
+       {{"whctl api GET /v1/status", ""}},
+       call_api},
+      {"clock", "shows the daemon's clock", {}, {}, {{"whctl clock", ""}}, show_clock},
+      {"clock advance",
+       "moves a test clock, making every due attempt on the way",
+       {{"D", Role::duration, "how far"}},
+       {},
+       {{"whctl clock advance 36h", ""}},
+       advance_clock},
+      {"version", "prints the version", {}, {}, {{"whctl version", ""}}, show_version},
+      {"help",
+       "explains a command",
+       {{"COMMAND", Role::command, "which; all without", optional, repeated}},
+       {},
+       {{"whctl help create", ""}},
+       show_help},
+  };
+}
+
+}  // namespace
+
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> commands = [] {
+    std::vector<Command> all = webhook_commands();
+    for (auto* part : {&event_commands, &message_commands, &tool_commands}) {
+      for (auto& command : part()) all.push_back(std::move(command));
+    }
+    return all;
+  }();
+  return commands;
+}
+
+const std::vector<Flag>& global_flags() {
+  static const std::vector<Flag> flags{
+      {"socket", 0, "PATH", "the daemon's socket", Role::address},
+      {"output", 'o', "FORMAT", "how data is printed", Role::text, optional, once, format_names()},
+      {"fields", 0, "A,B", "only these members, in this order"},
+      {"quiet", 'q', "", "ids alone, one a line; no prose"},
+      {"no-headers", 0, "", "no header line"},
+      {"no-trunc", 0, "", "cut nothing to the terminal's width"},
+      {"color", 0, "WHEN", "colours", Role::text, optional, once, {"auto", "always", "never"}},
+      {"connect-timeout", 0, "D", "for the connection to the daemon; 5s by default", Role::duration},
+      {"wait-daemon", 0, "D", "wait this long for a daemon that is not there yet", Role::duration},
+      {"yes", 'y', "", "yes to every question"},
+      {"no-input", 0, "", "ask nothing"},
+      {"help", 'h', "", "explain the command"},
+  };
+  return flags;
+}
+
+const Command* find_command(std::string_view path) {
+  for (const auto& command : all_commands()) {
+    if (command.path == path) return &command;
+  }
+  return nullptr;
+}
+
+}  // namespace webhookd::whctl

@@ -1,0 +1,99 @@
+// The edit command: a merge patch from flags. Adding and removing event types needs the list as it stands, so that form
+// reads first and sends what it read as If-Match; when somebody else edited in between it starts over once.
+#include <algorithm>
+
+#include "catalogue.hpp"
+#include "control/protocol/json_write.hpp"
+#include "definition.hpp"
+#include "session.hpp"
+#include "views.hpp"
+
+namespace webhookd::whctl {
+
+using client::failure;
+using client::Result;
+
+namespace {
+
+constexpr int tries = 2;
+
+bool changes_event_list(const Invocation& invocation) {
+  return invocation.has("add-event") || invocation.has("remove-event");
+}
+
+// The list of `webhook` (or the one that --event gives) with the additions and without the removals.
+Result<std::string> edited_events(const Invocation& invocation, Json webhook) {
+  std::vector<std::string> events = invocation.all("event");
+  if (events.empty()) {
+    for (const auto& event : webhook["events"].elements()) events.push_back(event.text());
+  }
+  for (const auto& type : invocation.all("remove-event")) {
+    const auto found = std::find(events.begin(), events.end(), type);
+    if (found == events.end())
+      return unknown_word("--remove-event", "\"" + type + "\" is not among its events", type, events);
+    events.erase(found);
+  }
+  for (const auto& type : invocation.all("add-event")) {
+    if (std::find(events.begin(), events.end(), type) == events.end()) events.push_back(type);
+  }
+  std::string text;
+  protocol::JsonWriter json(text);
+  json.begin_array();
+  for (const auto& event : events) json.string(event);
+  json.end_array();
+  return text;
+}
+
+Result<Document> patch(Session& session, const std::string& id, const std::string& body,
+                       std::optional<std::string> etag) {
+  client::Request request;
+  request.method = "PATCH";
+  request.target = path_to("webhooks", id);
+  request.body = body;
+  request.content_type = "application/merge-patch+json";
+  if (etag) request.headers.emplace_back("If-Match", *etag);
+  auto answer = session.exchange(request);
+  if (!answer) return answer.error();
+  return std::move(answer->document);
+}
+
+Result<Document> patch_event_list(Session& session, const Invocation& invocation, const std::string& members) {
+  client::Request read;
+  read.target = path_to("webhooks", invocation.value("WEBHOOK"));
+  for (int left = tries;; --left) {
+    const auto current = session.exchange(read);
+    if (!current) return current.error();
+    const Json webhook = current->document.root();
+    const auto etag = current->head.header("etag");
+    if (!etag) return failure(client::codes::bad_answer, read.target, "the daemon gave no ETag");
+    const auto events = edited_events(invocation, webhook);
+    if (!events) return events.error();
+    const std::string body = with_value_at("{" + members + "}", "events", *events);
+    auto changed = patch(session, webhook["id"].text(), body, std::string(*etag));
+    if (changed || changed.error().code != "version_mismatch" || left == 1) return changed;
+  }
+}
+
+}  // namespace
+
+Result<ExitCode> edit_webhook(Session& session, const Invocation& invocation) {
+  const auto members = definition_members(invocation, session);
+  if (!members) return members.error();
+  if (members->empty() && !changes_event_list(invocation)) {
+    return failure(client::codes::usage, "edit", "no flag says what to change", "`whctl help edit` lists them");
+  }
+  const auto& name = invocation.value("WEBHOOK");
+  auto changed = changes_event_list(invocation) ? patch_event_list(session, invocation, *members)
+                                                : patch(session, name, "{" + *members + "}", std::nullopt);
+  if (!changed) {
+    auto types = invocation.all("event");
+    const auto& added = invocation.all("add-event");
+    types.insert(types.end(), added.begin(), added.end());
+    return with_near_type(session, std::move(changed.error()), types);
+  }
+  const auto printed = session.output().made(webhook_view(), changed->root());
+  if (!printed) return printed.error();
+  return ExitCode::done;
+}
+
+}  // namespace webhookd::whctl

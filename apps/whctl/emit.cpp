@@ -1,0 +1,129 @@
+// Commands that make events: emit and trigger. (emit --batch is batch.cpp.)
+#include "batch.hpp"
+#include "catalogue.hpp"
+#include "control/protocol/json_write.hpp"
+#include "domain/limits.hpp"
+#include "input.hpp"
+#include "safe_text.hpp"
+#include "session.hpp"
+#include "values.hpp"
+#include "views.hpp"
+#include "waiting.hpp"
+
+namespace webhookd::whctl {
+
+using client::failure;
+using client::Result;
+
+namespace {
+
+constexpr std::string_view data_hint = "give it with -d JSON, -d @FILE, or on standard input";
+
+// The bytes of `data`, checked to be one JSON value: they go into the request as they are, and must not end it early.
+Result<std::string> read_data(Session& session, const Invocation& invocation) {
+  std::string text;
+  const auto& given = invocation.value("data");
+  if (invocation.has("data") && given != "-" && !given.starts_with('@')) {
+    text = given;
+  } else {
+    if (!invocation.has("data") && session.console().in_is_terminal) {
+      return failure(client::codes::usage, "--data", "the event has no data", std::string(data_hint));
+    }
+    auto read = read_input(given.starts_with('@') ? given.substr(1) : "-", session.console().in);
+    if (!read) return read.error();
+    text = std::move(*read);
+  }
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return failure(client::codes::usage, "--data", "the data is empty", std::string(data_hint));
+  }
+  const auto checked = protocol::check_json(text, domain::limits::json_depth);
+  if (!checked) return failure(client::codes::usage, "--data", checked.error().detail);
+  return text;
+}
+
+Result<std::string> event_body(Session& session, const Invocation& invocation, std::string_view data) {
+  std::string body;
+  protocol::JsonWriter json(body);
+  json.begin_object().name("type").string(invocation.value("TYPE")).name("data").raw(data);
+  if (invocation.has("at")) {
+    const auto time = time_value(invocation, "at", [&] { return session.now(); });
+    if (!time) return time.error();
+    json.name("timestamp").time(*time);
+  }
+  if (invocation.has("key")) json.name("idempotency_key").string(invocation.value("key"));
+  json.end_object();
+  return body;
+}
+
+Result<ExitCode> send_event(Session& session, const Invocation& invocation, std::string_view data) {
+  const auto body = event_body(session, invocation, data);
+  if (!body) return body.error();
+  auto accepted = session.send("POST", "/v1/events", *body);
+  if (!accepted) return with_near_type(session, std::move(accepted.error()), {invocation.value("TYPE")});
+  const Json event = accepted->root();
+  if (event["duplicate"].truth()) session.note("this idempotency key was used before: nothing new was made");
+  if (!invocation.has("wait")) {
+    const auto printed = session.output().made(event_view(), event);
+    return printed ? Result<ExitCode>(ExitCode::done) : printed.error();
+  }
+  // The id is out before the wait begins: whoever is interrupted can go on with `whctl wait`.
+  if (!session.output().is_json()) {
+    const auto printed = session.output().made(event_view(), event);
+    if (!printed) return printed.error();
+    session.console().out.flush();
+  }
+  auto settled = wait_until_settled(session, event["id"].text(), std::nullopt);
+  if (!settled) return settled.error();
+  if (session.output().is_json()) {
+    const auto printed = session.output().made(event_view(), settled->root());
+    if (!printed) return printed.error();
+  }
+  return print_outcome(session, settled->root());
+}
+
+Result<ExitCode> emit_lines(Session& session, const Invocation& invocation) {
+  for (const std::string_view word : {"TYPE", "data", "key", "at", "wait"}) {
+    if (!invocation.has(word)) continue;
+    const std::string name = word == "TYPE" ? "TYPE" : "--" + std::string(word);
+    return failure(client::codes::usage, name, "does not go with --batch: each line says its own");
+  }
+  return emit_batch(session, invocation.value("batch"));
+}
+
+}  // namespace
+
+Result<ExitCode> emit_event(Session& session, const Invocation& invocation) {
+  if (invocation.has("batch")) return emit_lines(session, invocation);
+  if (!invocation.has("TYPE")) {
+    return failure(client::codes::usage, "TYPE", "this argument is missing", "`whctl types` lists the event types");
+  }
+  const auto data = read_data(session, invocation);
+  if (!data) return data.error();
+  return send_event(session, invocation, *data);
+}
+
+Result<ExitCode> trigger_event(Session& session, const Invocation& invocation) {
+  const auto& name = invocation.value("TYPE");
+  auto type = session.get(path_to("types", name));
+  if (!type) {
+    if (type.error().code == client::codes::not_found) type.error().hint = near_type_hint(session, {name});
+    return type.error();
+  }
+  const Json example = type->root()["example"];
+  if (example.is_null())
+    return failure(client::codes::usage, name, "this type has no example", "use `whctl emit` with -d");
+  std::string data(example.raw());
+  for (const auto& change : invocation.all("set")) {
+    const auto equals = change.find('=');
+    const auto path = change.substr(0, equals);
+    const auto value = equals == std::string::npos ? std::string() : change.substr(equals + 1);
+    const bool is_change = !path.empty() && protocol::check_json(value, domain::limits::json_depth).has_value();
+    if (!is_change)
+      return failure(client::codes::usage, "--set", "cannot read \"" + change + "\"",
+                     "write A.B=JSON; a text needs quotes: name='\"x\"'");
+    data = with_value_at(data, path, value);
+  }
+  return send_event(session, invocation, data);
+}
+
+}  // namespace webhookd::whctl

@@ -1,0 +1,144 @@
+// Commands about messages: logs, retry, cancel, wait. (show is in show.cpp.)
+#include <chrono>
+
+#include "control/protocol/json_write.hpp"
+#include "session.hpp"
+#include "target.hpp"
+#include "values.hpp"
+#include "views.hpp"
+#include "waiting.hpp"
+
+namespace webhookd::whctl {
+
+using client::failure;
+using client::Result;
+
+namespace {
+
+constexpr std::uint64_t log_lines_default = 50;
+constexpr std::uint64_t log_lines_max = 10'000'000;
+
+constexpr std::array log_filters{Filter{"WEBHOOK", "webhook"}, Filter{"event", "type"}, Filter{"status", "status"},
+                                 Filter{"code", "code"}, Filter{"grep", "q"}};
+
+Result<std::string> log_query(Session& session, const Invocation& invocation) {
+  Target query("/v1/messages");
+  query.add_given(invocation, log_filters);
+  for (const std::string_view name : {"since", "until"}) {
+    if (!invocation.has(name)) continue;
+    const auto time = time_value(invocation, name, [&] { return session.now(); });
+    if (!time) return time.error();
+    query.add(name, base::format_time(*time));
+  }
+  if (invocation.has("reverse")) query.add("order", "asc");
+  return query.text();
+}
+
+Result<ExitCode> act_on_messages(Session& session, const Invocation& invocation, std::string_view action) {
+  std::string body;
+  protocol::JsonWriter json(body);
+  json.begin_object();
+  if (invocation.has("reason")) json.name("reason").string(invocation.value("reason"));
+  json.end_object();
+  std::deque<Document> changed;
+  const auto& ids = invocation.all("MESSAGE");
+  auto outcome = for_each_name(session, ids, [&](const std::string& id) -> Result<void> {
+    auto document = session.send("POST", path_to("messages", id, action), body);
+    if (!document) return document.error();
+    changed.push_back(std::move(*document));
+    return {};
+  });
+  std::vector<Json> items;
+  for (const auto& document : changed) items.push_back(document.root());
+  if (items.empty()) return outcome;
+  auto& output = session.output();
+  const auto printed =
+      ids.size() == 1 ? output.row(changed_message_view(), items.front()) : output.list(changed_message_view(), items);
+  if (!printed) return printed.error();
+  return outcome;
+}
+
+// The messages themselves, also those inside events.
+std::vector<Json> messages_of(const std::deque<Document>& subjects) {
+  std::vector<Json> messages;
+  for (const auto& subject : subjects) {
+    const Json root = subject.root();
+    if (!root.has("messages")) {
+      messages.push_back(root);
+      continue;
+    }
+    for (const auto& message : root["messages"].elements()) messages.push_back(message);
+  }
+  return messages;
+}
+
+Result<void> print_settled(Session& session, const std::deque<Document>& settled) {
+  auto& output = session.output();
+  if (settled.size() == 1 && output.is_json()) {
+    const Json root = settled.front().root();
+    return output.row(root.has("messages") ? event_view() : changed_message_view(), root);
+  }
+  return output.list(changed_message_view(), messages_of(settled));
+}
+
+}  // namespace
+
+Result<ExitCode> show_logs(Session& session, const Invocation& invocation) {
+  std::uint64_t limit = log_lines_default;
+  if (invocation.has("number")) {
+    const auto given = count_value(invocation, "number", log_lines_max);
+    if (!given) return given.error();
+    if (*given == 0) return failure(client::codes::usage, "--number", "at least 1");
+    limit = *given;
+  }
+  const auto query = log_query(session, invocation);
+  if (!query) return query.error();
+  const auto listed = session.list(*query, static_cast<std::size_t>(limit));
+  if (!listed) return listed.error();
+  const auto printed = session.output().list(message_view(), listed->items, listed->next_cursor);
+  if (!printed) return printed.error();
+  if (listed->items.empty() && session.console().out_is_terminal) session.note("no messages");
+  return ExitCode::done;
+}
+
+Result<ExitCode> retry_messages(Session& session, const Invocation& invocation) {
+  return act_on_messages(session, invocation, "retry");
+}
+
+Result<ExitCode> cancel_messages(Session& session, const Invocation& invocation) {
+  return act_on_messages(session, invocation, "cancel");
+}
+
+Result<ExitCode> wait_for_subjects(Session& session, const Invocation& invocation) {
+  std::optional<base::Duration> timeout;
+  if (invocation.has("timeout")) {
+    const auto given = duration_value(invocation, "timeout");
+    if (!given) return given.error();
+    timeout = *given;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  std::deque<Document> settled;
+  ExitCode outcome = ExitCode::done;
+  for (const auto& id : invocation.all("ID")) {
+    std::optional<base::Duration> left = timeout;
+    if (timeout) {
+      const auto gone = std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now() - start);
+      left = std::max(base::Duration{1}, *timeout - gone);
+    }
+    auto document = wait_until_settled(session, id, left);
+    if (!document) {
+      if (document.error().what.empty()) document.error().what = id;
+      const auto printed = print_settled(session, settled);
+      return printed ? document.error() : printed.error();
+    }
+    settled.push_back(std::move(*document));
+    const auto ended = outcome_of(session, settled.back().root());
+    if (!ended) return ended.error();
+    outcome = worse(outcome, *ended);
+  }
+  const auto printed = print_settled(session, settled);
+  if (!printed) return printed.error();
+  return outcome;
+}
+
+}  // namespace webhookd::whctl

@@ -1,0 +1,126 @@
+#include "settings.hpp"
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "values.hpp"
+
+namespace webhookd::whctl {
+
+using client::failure;
+using client::Result;
+
+namespace {
+
+constexpr std::string_view system_socket = "/run/webhookd/webhookd.sock";
+
+struct FileSettings {
+  std::optional<std::string> socket;
+  std::optional<std::string> output;
+};
+
+std::string set_value(const Environment& environment, std::string_view name) { return environment(name).value_or(""); }
+
+std::string config_path(const Environment& environment) {
+  std::string folder = set_value(environment, "XDG_CONFIG_HOME");
+  if (folder.empty() || folder.front() != '/') {
+    const std::string home = set_value(environment, "HOME");
+    if (home.empty()) return {};
+    folder = home + "/.config";
+  }
+  return folder + "/whctl/config.toml";
+}
+
+Result<FileSettings> read_config(const std::string& path) {
+  FileSettings settings;
+  if (path.empty() || ::access(path.c_str(), F_OK) != 0) return settings;
+  if (::access(path.c_str(), R_OK) != 0) return failure(client::codes::usage, path, "cannot be read");
+  const auto parsed = toml::parse_file(path);
+  if (!parsed) {
+    const auto line = std::to_string(parsed.error().source().begin.line);
+    return failure(client::codes::usage, path + ":" + line, std::string(parsed.error().description()));
+  }
+  for (const auto& [key, node] : parsed.table()) {
+    const std::string name(key.str());
+    const std::string place = path + ":" + std::to_string(node.source().begin.line);
+    std::optional<std::string>* slot = name == "socket"   ? &settings.socket
+                                       : name == "output" ? &settings.output
+                                                          : nullptr;
+    if (slot == nullptr) return unknown_word(place, "unknown key \"" + name + "\"", name, {"socket", "output"});
+    if (!node.is_string()) return failure(client::codes::usage, place, "\"" + name + "\" is a string");
+    *slot = node.as_string()->get();
+  }
+  return settings;
+}
+
+std::string socket_path(const Invocation& invocation, const Environment& environment, const FileSettings& file) {
+  if (invocation.has("socket")) return invocation.value("socket");
+  if (const auto path = set_value(environment, "WHCTL_SOCKET"); !path.empty()) return path;
+  if (file.socket) return *file.socket;
+  if (const auto folder = set_value(environment, "XDG_RUNTIME_DIR"); !folder.empty()) {
+    const std::string path = folder + "/webhookd.sock";
+    if (::access(path.c_str(), F_OK) == 0) return path;
+  }
+  return std::string(system_socket);
+}
+
+Result<Format> chosen_format(const Invocation& invocation, const Environment& environment, const FileSettings& file) {
+  std::string what = "--output";
+  std::string word = invocation.value("output");
+  if (word.empty()) {
+    what = "WHCTL_OUTPUT";
+    word = set_value(environment, "WHCTL_OUTPUT");
+  }
+  if (word.empty()) {
+    what = "output in the configuration file";
+    word = file.output.value_or(std::string(format_names().front()));
+  }
+  if (const auto format = parse_format(word)) return *format;
+  const auto names = format_names();
+  std::vector<std::string> choices(names.begin(), names.end());
+  return unknown_word(what, "\"" + word + "\" is none of " + base::join(choices, ", "), word, choices);
+}
+
+}  // namespace
+
+Result<Settings> resolve_settings(const Invocation& invocation, const Environment& environment) {
+  const auto file = read_config(config_path(environment));
+  if (!file) return file.error();
+  const auto format = chosen_format(invocation, environment, *file);
+  if (!format) return format.error();
+  Settings settings;
+  settings.socket_path = socket_path(invocation, environment, *file);
+  settings.format = *format;
+  settings.is_quiet = invocation.has("quiet");
+  settings.has_headers = !invocation.has("no-headers");
+  settings.truncates = !invocation.has("no-trunc");
+  settings.assumes_yes = invocation.has("yes");
+  settings.never_asks = invocation.has("no-input");
+  if (invocation.has("color")) settings.color = invocation.value("color");
+  if (invocation.has("fields")) settings.fields = split_list(invocation.value("fields"));
+  if (invocation.has("connect-timeout")) {
+    const auto duration = duration_value(invocation, "connect-timeout");
+    if (!duration) return duration.error();
+    settings.connect_timeout = *duration;
+  }
+  if (invocation.has("wait-daemon")) {
+    const auto duration = duration_value(invocation, "wait-daemon");
+    if (!duration) return duration.error();
+    settings.wait_for_daemon = *duration;
+  }
+  return settings;
+}
+
+bool wants_color(const Settings& settings, const Environment& environment, bool is_terminal) {
+  if (settings.color != "auto") return settings.color == "always";
+  if (!set_value(environment, "NO_COLOR").empty()) return false;
+  const auto forced = set_value(environment, "CLICOLOR_FORCE");
+  if (!forced.empty() && forced != "0") return true;
+  return is_terminal && set_value(environment, "TERM") != "dumb";
+}
+
+}  // namespace webhookd::whctl

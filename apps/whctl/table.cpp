@@ -1,0 +1,120 @@
+#include "table.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "safe_text.hpp"
+
+namespace webhookd::whctl {
+
+namespace {
+
+constexpr std::size_t gap = 2;
+constexpr std::size_t shrunk_width_min = 8;
+
+std::string_view escape_of(Tone tone) {
+  switch (tone) {
+    case Tone::good:
+      return "\x1b[32m";
+    case Tone::warning:
+      return "\x1b[33m";
+    case Tone::bad:
+      return "\x1b[31m";
+    case Tone::faint:
+      return "\x1b[2m";
+    case Tone::plain:
+      break;
+  }
+  return "";
+}
+
+std::vector<std::size_t> natural_widths(const std::vector<TableColumn>& columns, const std::vector<Row>& rows,
+                                        bool has_headers) {
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    std::size_t width = has_headers ? display_width(columns[i].header) : 0;
+    for (const auto& row : rows) width = std::max(width, display_width(row[i].text));
+    widths.push_back(width);
+  }
+  return widths;
+}
+
+// Takes from the widest column that may shrink, until the table fits or nothing can give.
+void fit(std::vector<std::size_t>& widths, const std::vector<TableColumn>& columns, std::size_t terminal) {
+  std::size_t total = std::accumulate(widths.begin(), widths.end(), gap * (widths.size() - 1));
+  while (total > terminal) {
+    std::size_t widest = columns.size();
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const bool may_give = columns[i].shrinks && widths[i] > shrunk_width_min;
+      if (may_give && (widest == columns.size() || widths[i] > widths[widest])) widest = i;
+    }
+    if (widest == columns.size()) return;
+    --widths[widest];
+    --total;
+  }
+}
+
+void append_row(std::string& out, const Row& row, const std::vector<std::size_t>& widths, bool has_color) {
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const std::string text = cut_to_width(row[i].text, std::max<std::size_t>(widths[i], 1));
+    out += in_tone(text, row[i].tone, has_color);
+    if (i + 1 < row.size()) out.append(widths[i] - std::min(widths[i], display_width(text)) + gap, ' ');
+  }
+  out += '\n';
+}
+
+bool needs_quotes(std::string_view value) { return value.find_first_of(",\"\r\n") != std::string_view::npos; }
+
+}  // namespace
+
+std::string in_tone(std::string_view text, Tone tone, bool has_color) {
+  if (!has_color || tone == Tone::plain) return std::string(text);
+  return std::string(escape_of(tone)).append(text).append("\x1b[0m");
+}
+
+std::string aligned_table(const std::vector<TableColumn>& columns, const std::vector<Row>& rows,
+                          const TableLayout& layout) {
+  if (columns.empty()) return {};
+  auto widths = natural_widths(columns, rows, layout.has_headers);
+  if (layout.width > 0) fit(widths, columns, layout.width);
+  std::string out;
+  if (layout.has_headers) {
+    Row header;
+    for (const auto& column : columns) header.push_back({column.header, Tone::plain});
+    append_row(out, header, widths, false);
+  }
+  for (const auto& row : rows) append_row(out, row, widths, layout.has_color);
+  return out;
+}
+
+std::string tab_separated(const std::vector<Row>& rows) {
+  std::string out;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i > 0) out += '\t';
+      out += row[i].text;
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+std::string csv_line(const std::vector<std::string>& values) {
+  std::string out;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) out += ',';
+    if (!needs_quotes(values[i])) {
+      out += values[i];
+      continue;
+    }
+    out += '"';
+    for (const char c : values[i]) {
+      if (c == '"') out += '"';
+      out += c;
+    }
+    out += '"';
+  }
+  return out + '\n';
+}
+
+}  // namespace webhookd::whctl

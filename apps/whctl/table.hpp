@@ -1,0 +1,39 @@
+// Rows on paper: an aligned table for a terminal, fitted to its width, tab-separated values for scripts, CSV for
+// spreadsheets. Cells are already safe text (safe_text.hpp); nothing here knows what they mean.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace webhookd::whctl {
+
+enum class Tone { plain, good, warning, bad, faint };
+
+struct Cell {
+  std::string text;
+  Tone tone = Tone::plain;
+};
+
+struct TableColumn {
+  std::string header;
+  bool shrinks = false;  // gives up width when the table is wider than the terminal
+};
+
+using Row = std::vector<Cell>;
+
+struct TableLayout {
+  std::size_t width = 0;  // columns of the terminal; 0: cut nothing
+  bool has_headers = true;
+  bool has_color = false;
+};
+
+std::string aligned_table(const std::vector<TableColumn>& columns, const std::vector<Row>& rows,
+                          const TableLayout& layout);
+std::string tab_separated(const std::vector<Row>& rows);
+// RFC 4180, with LF.
+std::string csv_line(const std::vector<std::string>& values);
+std::string in_tone(std::string_view text, Tone tone, bool has_color);
+
+}  // namespace webhookd::whctl

@@ -1,0 +1,24 @@
+#include "target.hpp"
+
+#include "control/client/connection.hpp"
+
+namespace webhookd::whctl {
+
+std::string path_to(std::string_view collection, std::string_view id, std::string_view action) {
+  std::string path = "/v1/" + std::string(collection) + "/" + client::percent_encode(id);
+  if (!action.empty()) path += "/" + std::string(action);
+  return path;
+}
+
+void Target::add(std::string_view name, std::string_view value) {
+  text_ += text_.find('?') == std::string::npos ? '?' : '&';
+  text_.append(name).append("=").append(client::percent_encode(value));
+}
+
+void Target::add_given(const Invocation& invocation, std::span<const Filter> filters) {
+  for (const auto& filter : filters) {
+    if (invocation.has(filter.word)) add(filter.parameter, invocation.value(filter.word));
+  }
+}
+
+}  // namespace webhookd::whctl

@@ -1,0 +1,201 @@
+#include "views.hpp"
+
+namespace webhookd::whctl {
+
+namespace {
+
+constexpr bool shrinks = true;
+constexpr bool stays = false;
+constexpr bool wide = true;
+
+}  // namespace
+
+const View& webhook_view() {
+  static const View view{"id",
+                         "display_name",
+                         {{"ID", "id"},
+                          {"NAME", "display_name", Look::text, shrinks},
+                          {"URL", "url", Look::text, shrinks},
+                          {"EVENTS", "events", Look::list, shrinks},
+                          {"STATUS", "status", Look::word},
+                          {"WAITING", "waiting", Look::text, stays, wide},
+                          {"HEALTH", "health", Look::word, stays, wide}},
+                         {{"Id", "id"},
+                          {"Name", "display_name"},
+                          {"URL", "url"},
+                          {"Events", "events", Look::list},
+                          {"Status", "status", Look::word},
+                          {"Status reason", "status_reason"},
+                          {"Description", "description"},
+                          {"Headers", "headers"},
+                          {"Signature", "signature"},
+                          {"Format", "format"},
+                          {"Timeout", "timeout", Look::duration},
+                          {"Max in flight", "max_in_flight"},
+                          {"Rate", "rate"},
+                          {"Retry initial", "retry.initial", Look::duration},
+                          {"Retry factor", "retry.factor"},
+                          {"Retry max", "retry.max", Look::duration},
+                          {"Retry jitter", "retry.jitter"},
+                          {"Retry window", "retry.window", Look::duration},
+                          {"Health", "health", Look::word},
+                          {"Waiting", "waiting"},
+                          {"Version", "version"},
+                          {"Created", "created_at", Look::time},
+                          {"Updated", "updated_at", Look::time}}};
+  return view;
+}
+
+const View& deleted_webhook_view() {
+  static const std::vector<Column> columns{{"ID", "id"}, {"WAITING CANCELLED", "waiting_cancelled"}};
+  static const View view{"id", "id", columns, columns};
+  return view;
+}
+
+const View& message_view() {
+  static const View view{"id",
+                         "id",
+                         {{"ID", "id"},
+                          {"EVENT", "type", Look::text, shrinks},
+                          {"STATUS", "status", Look::message_status},
+                          {"ATTEMPTS", "attempts"},
+                          {"TIMESTAMP", "created_at", Look::time},
+                          {"NEXT", "next_attempt_at", Look::time},
+                          {"FAILURE", "failure", Look::text, shrinks},
+                          {"WEBHOOK", "webhook", Look::text, shrinks, wide},
+                          {"EVENT ID", "event_id", Look::text, stays, wide},
+                          {"REASON", "reason", Look::text, stays, wide},
+                          {"CODE", "last_code", Look::text, stays, wide},
+                          {"URL", "url", Look::text, shrinks, wide}},
+                         {{"Id", "id"},
+                          {"Webhook", "webhook"},
+                          {"Webhook id", "webhook_id"},
+                          {"Event", "event_id"},
+                          {"Type", "type"},
+                          {"Status", "status", Look::message_status},
+                          {"Reason", "reason"},
+                          {"URL", "url"},
+                          {"Created", "created_at", Look::time},
+                          {"Settled", "settled_at", Look::time},
+                          {"Attempts", "attempts"},
+                          {"Last attempt", "last_attempt_at", Look::time},
+                          {"Last code", "last_code"},
+                          {"Failure", "failure"},
+                          {"Next attempt", "next_attempt_at", Look::time},
+                          {"Deadline", "deadline", Look::time},
+                          {"Cancelled by", "cancelled_by.uid"},
+                          {"Cancel reason", "cancelled_by.reason"},
+                          {"Retried by", "retried_by.uid"},
+                          {"Retry reason", "retried_by.reason"}}};
+  return view;
+}
+
+const View& changed_message_view() {
+  static const View view{"id",
+                         "id",
+                         {{"ID", "id"},
+                          {"EVENT", "type", Look::text, shrinks},
+                          {"STATUS", "status", Look::message_status},
+                          {"ATTEMPTS", "attempts"},
+                          {"NEXT", "next_attempt_at", Look::time},
+                          {"FAILURE", "failure", Look::text, shrinks}},
+                         message_view().details};
+  return view;
+}
+
+const View& attempt_view() {
+  static const std::vector<Column> columns{{"#", "number"},
+                                           {"AT", "at", Look::time},
+                                           {"TRIGGER", "trigger"},
+                                           {"OUTCOME", "outcome", Look::word},
+                                           {"CODE", "code"},
+                                           {"MS", "duration_ms"},
+                                           {"ERROR", "error", Look::text, shrinks},
+                                           {"ANSWER", "response_body", Look::text, shrinks}};
+  static const View view{"number", "number", columns, columns};
+  return view;
+}
+
+const View& event_view() {
+  static const std::vector<Column> columns{{"ID", "id"},
+                                           {"TYPE", "type", Look::text, shrinks},
+                                           {"TIMESTAMP", "timestamp", Look::time},
+                                           {"MESSAGES", "message_count"}};
+  static const View view{"id",
+                         "id",
+                         columns,
+                         {{"Id", "id"},
+                          {"Type", "type"},
+                          {"Timestamp", "timestamp", Look::time},
+                          {"Accepted", "accepted_at", Look::time},
+                          {"Idempotency key", "idempotency_key"},
+                          {"Messages", "message_count"}}};
+  return view;
+}
+
+const View& type_view() {
+  static const View view{
+      "name",
+      "name",
+      {{"NAME", "name"}, {"ORIGIN", "origin"}, {"DESCRIPTION", "description", Look::text, shrinks}},
+      {{"Name", "name"}, {"Origin", "origin"}, {"Description", "description"}, {"Created", "created_at", Look::time}}};
+  return view;
+}
+
+const View& secret_view() {
+  static const std::vector<Column> columns{{"SECRET", "secret"}, {"EXPIRES", "expires_at", Look::time}};
+  static const View view{"secret", "secret", columns, columns};
+  return view;
+}
+
+const View& status_view() {
+  static const std::vector<Column> columns{{"Version", "version"},
+                                           {"Started", "started_at", Look::time},
+                                           {"Now", "now"},
+                                           {"Uptime", "uptime_seconds", Look::duration},
+                                           {"Test clock", "test_clock"},
+                                           {"Store", "store.id"},
+                                           {"Schema", "store.schema"},
+                                           {"Webhooks", "store.webhooks"},
+                                           {"Events", "store.events"},
+                                           {"Messages", "store.messages"},
+                                           {"Waiting", "store.waiting"},
+                                           {"Used", "store.used_bytes", Look::bytes},
+                                           {"Quota", "store.quota_bytes", Look::bytes},
+                                           {"Full", "store.full"},
+                                           {"Commits", "store.commits"},
+                                           {"Damaged records", "store.damaged_records"},
+                                           {"In flight", "engine.in_flight"},
+                                           {"Ready", "engine.ready"},
+                                           {"Unsettled", "engine.unsettled"},
+                                           {"Attempts", "engine.attempts"},
+                                           {"Successes", "engine.successes"},
+                                           {"Failures", "engine.failures"},
+                                           {"Accepted", "engine.accepted"},
+                                           {"Next due", "engine.next_due", Look::time}};
+  static const View view{"version", "version", columns, columns};
+  return view;
+}
+
+const View& clock_view() {
+  static const std::vector<Column> columns{{"NOW", "now"}, {"TEST", "test"}};
+  static const View view{"now", "now", columns, columns};
+  return view;
+}
+
+const View& batch_view() {
+  static const std::vector<Column> columns{
+      {"LINES", "lines"}, {"ACCEPTED", "accepted"}, {"DUPLICATES", "duplicates"}, {"REFUSED", "refused"}};
+  static const View view{"accepted", "accepted", columns, columns};
+  return view;
+}
+
+const View& signature_view() {
+  static const std::vector<Column> columns{{"webhook-id", "webhook-id"},
+                                           {"webhook-timestamp", "webhook-timestamp"},
+                                           {"webhook-signature", "webhook-signature"}};
+  static const View view{"webhook-signature", "webhook-signature", columns, columns};
+  return view;
+}
+
+}  // namespace webhookd::whctl

@@ -1,0 +1,21 @@
+// Which members of the API's objects make which columns: one table for each kind of object (interface.md section 1).
+#pragma once
+
+#include "output.hpp"
+
+namespace webhookd::whctl {
+
+const View& webhook_view();
+const View& deleted_webhook_view();
+const View& message_view();
+const View& changed_message_view();  // after retry, cancel, wait
+const View& attempt_view();
+const View& event_view();
+const View& type_view();
+const View& secret_view();
+const View& status_view();
+const View& clock_view();
+const View& batch_view();
+const View& signature_view();
+
+}  // namespace webhookd::whctl
