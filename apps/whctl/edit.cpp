@@ -2,7 +2,6 @@
 // reads first and sends what it read as If-Match; when somebody else edited in between it starts over once.
 #include <algorithm>
 
-#include "catalogue.hpp"
 #include "control/protocol/json_write.hpp"
 #include "definition.hpp"
 #include "session.hpp"
@@ -85,12 +84,7 @@ Result<ExitCode> edit_webhook(Session& session, const Invocation& invocation) {
   const auto& name = invocation.value("WEBHOOK");
   auto changed = changes_event_list(invocation) ? patch_event_list(session, invocation, *members)
                                                 : patch(session, name, "{" + *members + "}", std::nullopt);
-  if (!changed) {
-    auto types = invocation.all("event");
-    const auto& added = invocation.all("add-event");
-    types.insert(types.end(), added.begin(), added.end());
-    return with_near_type(session, std::move(changed.error()), types);
-  }
+  if (!changed) return changed.error();
   const auto printed = session.output().made(webhook_view(), changed->root());
   if (!printed) return printed.error();
   return ExitCode::done;

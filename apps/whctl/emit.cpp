@@ -1,6 +1,5 @@
 // Commands that make events: emit and trigger. (emit --batch is batch.cpp.)
 #include "batch.hpp"
-#include "catalogue.hpp"
 #include "control/protocol/json_write.hpp"
 #include "domain/limits.hpp"
 #include "input.hpp"
@@ -59,7 +58,7 @@ Result<ExitCode> send_event(Session& session, const Invocation& invocation, std:
   const auto body = event_body(session, invocation, data);
   if (!body) return body.error();
   auto accepted = session.send("POST", "/v1/events", *body);
-  if (!accepted) return with_near_type(session, std::move(accepted.error()), {invocation.value("TYPE")});
+  if (!accepted) return accepted.error();
   const Json event = accepted->root();
   if (event["duplicate"].truth()) session.note("this idempotency key was used before: nothing new was made");
   if (!invocation.has("wait")) {
@@ -105,10 +104,7 @@ Result<ExitCode> emit_event(Session& session, const Invocation& invocation) {
 Result<ExitCode> trigger_event(Session& session, const Invocation& invocation) {
   const auto& name = invocation.value("TYPE");
   auto type = session.get(path_to("types", name));
-  if (!type) {
-    if (type.error().code == client::codes::not_found) type.error().hint = near_type_hint(session, {name});
-    return type.error();
-  }
+  if (!type) return type.error();
   const Json example = type->root()["example"];
   if (example.is_null())
     return failure(client::codes::usage, name, "this type has no example", "use `whctl emit` with -d");

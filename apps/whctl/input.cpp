@@ -105,6 +105,7 @@ Result<LineReader::Line> LineReader::next(std::string& line) {
   for (;;) {
     const auto end = buffer_.find('\n', searched);
     if (end != std::string::npos) {
+      is_too_long = is_too_long || end - start_ > input_bytes_max;
       line.assign(buffer_, start_, end - start_);
       start_ = end + 1;
       return is_too_long ? Line::too_long : Line::read;

@@ -7,7 +7,6 @@
 #include <csignal>
 
 #include "base/text.hpp"
-#include "catalogue.hpp"
 #include "control/protocol/json_write.hpp"
 #include "crypto/signer.hpp"
 #include "domain/limits.hpp"
@@ -117,7 +116,7 @@ Result<std::string> register_webhook(Session& session, const Invocation& invocat
   }
   json.end_object();
   auto made = session.send("POST", "/v1/webhooks", body);
-  if (!made) return with_near_type(session, std::move(made.error()), invocation.all("event"));
+  if (!made) return made.error();
   plan.secrets.clear();
   for (const auto& text : made->root()["secrets"].elements()) {
     auto secret = domain::parse_secret(text.text());

@@ -127,9 +127,8 @@ Result<ExitCode> wait_for_subjects(Session& session, const Invocation& invocatio
     }
     auto document = wait_until_settled(session, id, left);
     if (!document) {
-      if (document.error().what.empty()) document.error().what = id;
       const auto printed = print_settled(session, settled);
-      return printed ? document.error() : printed.error();
+      return printed ? client::about(id, document.error()) : printed.error();
     }
     settled.push_back(std::move(*document));
     const auto ended = outcome_of(session, settled.back().root());

@@ -135,8 +135,9 @@ Cell Output::cell(const Column& column, Json value) {
       break;
     case Look::duration:
       if (number && options_.is_terminal && *number > 0 && *number < 1e12) {
-        const auto ms = base::Duration{std::llround(*number * 1000)};
-        return {base::format_duration(ms), Tone::plain};
+        // Above a minute nobody reads milliseconds.
+        const auto ms = *number < 60 ? std::llround(*number * 1000) : std::llround(*number) * 1000;
+        return {base::format_duration(base::Duration{ms}), Tone::plain};
       }
       break;
     case Look::text:
@@ -165,7 +166,7 @@ Result<std::vector<Column>> Output::chosen_columns(const View& view, const std::
       columns.push_back(*known);
       continue;
     }
-    if (!items.empty() && !items.front().has(field)) {
+    if (!items.empty() && !items.front().has(field.substr(0, field.find('.')))) {
       std::vector<std::string> names;
       for (const auto& member : items.front().members()) names.push_back(member.name);
       return unknown_word("--fields", "there is no member \"" + field + "\"", field, names);
@@ -178,7 +179,7 @@ Result<std::vector<Column>> Output::chosen_columns(const View& view, const std::
 std::string Output::chosen_json(Json object) const {
   if (options_.fields.empty()) return std::string(object.raw());
   std::string text = "{}";
-  for (const auto& field : options_.fields) text = with_value_at(text, field, object[field].raw());
+  for (const auto& field : options_.fields) text = with_value_at(text, field, member_at(object, field).raw());
   return text;
 }
 

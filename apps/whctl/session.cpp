@@ -43,9 +43,14 @@ std::string read_line(int descriptor) {
 
 // What a pointer names, as people write it: "retry.max", "events[0]", "limit" of "?limit".
 std::string name_of_pointer(std::string_view pointer) {
-  if (pointer.starts_with('/') || pointer.starts_with('?')) pointer.remove_prefix(1);
-  std::string name(pointer);
-  for (char& c : name) c = c == '/' ? '.' : c;
+  std::string name;
+  while (!pointer.empty()) {
+    pointer.remove_prefix(1);
+    const std::string token(pointer.substr(0, pointer.find('/')));
+    const bool is_index = !token.empty() && token.find_first_not_of("0123456789") == std::string::npos;
+    name += is_index ? "[" + token + "]" : name.empty() ? token : "." + token;
+    pointer.remove_prefix(token.size());
+  }
   return name;
 }
 
@@ -156,10 +161,10 @@ Result<ExitCode> for_each_name(Session& session, const std::vector<std::string>&
   for (const auto& name : names) {
     auto done = action(name);
     if (done) continue;
-    if (done.error().what.empty()) done.error().what = name;
-    const bool is_hopeless = exit_code_of(done.error().code) == ExitCode::unreachable;
-    if (names.size() == 1 || is_hopeless) return done.error();
-    session.report(done.error());
+    const auto failure = client::about(name, done.error());
+    const bool is_hopeless = exit_code_of(failure.code) == ExitCode::unreachable;
+    if (names.size() == 1 || is_hopeless) return failure;
+    session.report(failure);
     ++failed;
   }
   return failed == 0 ? ExitCode::done : ExitCode::bulk_partial;
@@ -167,7 +172,8 @@ Result<ExitCode> for_each_name(Session& session, const std::vector<std::string>&
 
 std::string failure_text(const client::Failure& failure) {
   std::string text;
-  const std::string prefix = "whctl: " + (failure.what.empty() ? "" : safe_line(failure.what) + ": ");
+  const bool says_it_itself = failure.what.empty() || failure.why.find(failure.what) != std::string::npos;
+  const std::string prefix = "whctl: " + (says_it_itself ? "" : safe_line(failure.what) + ": ");
   const bool lists_candidates = failure.code == "ambiguous_id";
   for (const auto& field : failure.fields) {
     if (lists_candidates) break;

@@ -91,10 +91,7 @@ Result<ExitCode> show_subject(Session& session, const Invocation& invocation) {
     // A webhook may be called "msg_router".
     if (auto webhook = session.get(path_to("webhooks", id))) return print_webhook(session, webhook->root());
   }
-  if (!found) {
-    if (found.error().what.empty()) found.error().what = id;
-    return found.error();
-  }
+  if (!found) return client::about(id, found.error());
   return print_of(session, collection, found->root());
 }
 

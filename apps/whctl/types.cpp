@@ -1,10 +1,5 @@
 // Commands about the event catalogue.
-#include <algorithm>
-
-#include "base/text.hpp"
-#include "catalogue.hpp"
 #include "control/protocol/json_write.hpp"
-#include "domain/event_type.hpp"
 #include "domain/limits.hpp"
 #include "input.hpp"
 #include "safe_text.hpp"
@@ -28,33 +23,7 @@ Result<std::string> read_json_file(Session& session, const Invocation& invocatio
   return text;
 }
 
-bool is_known(const std::vector<std::string>& known, const std::string& typed) {
-  return std::any_of(known.begin(), known.end(),
-                     [&](const std::string& type) { return type == typed || domain::pattern_matches(typed, type); });
-}
-
 }  // namespace
-
-std::string near_type_hint(Session& session, const std::vector<std::string>& typed) {
-  const auto listed = session.list("/v1/types", types_max);
-  if (!listed) return {};
-  std::vector<std::string> known;
-  for (const auto& type : listed->items) known.push_back(type["name"].text());
-  for (const auto& type : typed) {
-    if (is_known(known, type)) continue;
-    if (const auto near = base::closest(type, known)) return "did you mean " + *near + "?";
-  }
-  return "`whctl types` lists the catalogue";
-}
-
-client::Failure with_near_type(Session& session, client::Failure failure, const std::vector<std::string>& typed) {
-  const bool is_about_types = failure.code == "unknown_type" ||
-                              std::any_of(failure.fields.begin(), failure.fields.end(), [](const auto& field) {
-                                return field.pointer.starts_with("/events") || field.pointer.starts_with("/type");
-                              });
-  if (is_about_types) failure.hint = near_type_hint(session, typed);
-  return failure;
-}
 
 Result<ExitCode> list_types(Session& session, const Invocation&) {
   const auto listed = session.list("/v1/types", types_max);
@@ -67,10 +36,7 @@ Result<ExitCode> list_types(Session& session, const Invocation&) {
 Result<ExitCode> show_type(Session& session, const Invocation& invocation) {
   const auto& name = invocation.value("TYPE");
   auto found = session.get(path_to("types", name));
-  if (!found) {
-    if (found.error().code == client::codes::not_found) found.error().hint = near_type_hint(session, {name});
-    return found.error();
-  }
+  if (!found) return found.error();
   const Json type = found->root();
   auto& output = session.output();
   if (invocation.has("example")) {
@@ -111,10 +77,7 @@ Result<ExitCode> add_type(Session& session, const Invocation& invocation) {
 Result<ExitCode> remove_type(Session& session, const Invocation& invocation) {
   const auto& name = invocation.value("TYPE");
   auto removed = session.send("DELETE", path_to("types", name), "");
-  if (!removed) {
-    if (removed.error().code == client::codes::not_found) removed.error().hint = near_type_hint(session, {name});
-    return removed.error();
-  }
+  if (!removed) return removed.error();
   session.note("removed " + safe_line(name));
   return ExitCode::done;
 }

@@ -1,7 +1,6 @@
 // Commands about webhooks, but edit (edit.cpp) and show (show.cpp).
 #include <array>
 
-#include "catalogue.hpp"
 #include "control/protocol/json_write.hpp"
 #include "definition.hpp"
 #include "safe_text.hpp"
@@ -98,7 +97,7 @@ Result<ExitCode> create_webhook(Session& session, const Invocation& invocation) 
     const auto printed = session.output().made(webhook_view(), existing->root());
     return printed ? Result<ExitCode>(ExitCode::done) : printed.error();
   }
-  if (!made) return with_near_type(session, std::move(made.error()), invocation.all("event"));
+  if (!made) return made.error();
   const auto printed = session.output().made(webhook_view(), made->root());
   if (!printed) return printed.error();
   session.note("signing secret: whctl secret show " + made->root()["id"].text());

@@ -7,6 +7,7 @@
 // Never here: what a record consists of (records.hpp).
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <optional>
@@ -35,10 +36,13 @@ class RecordWriter {
     byte(static_cast<std::uint8_t>(value));
   }
   void number(std::uint64_t value) {
+    std::array<char, 10> bytes;
+    std::size_t size = 0;
     for (; value >= 0x80; value >>= 7) {
-      byte(static_cast<std::uint8_t>(value | 0x80));
+      bytes[size++] = static_cast<char>(value | 0x80);
     }
-    byte(static_cast<std::uint8_t>(value));
+    bytes[size++] = static_cast<char>(value);
+    out_.append(bytes.data(), size);
   }
   void signed_number(std::int64_t value) {
     number((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));

@@ -32,10 +32,19 @@ trap 'exit 130' INT TERM
 chapter() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 say() { printf '%s  %s%s\n' "$faint" "$1" "$plain"; }
 
-# Shows a whctl command, runs it, and shows what it prints.
+# Shows a whctl command, runs it, and shows what it prints: as tables when somebody watches.
 tell() {
-  printf '  %s$ whctl %s%s\n' "$faint" "$*" "$plain"
-  "$whctl" "$@" | sed 's/^/    /'
+  local word line=whctl
+  for word in "$@"; do
+    [[ $word != *' '* ]] || word="'$word'"
+    line+=" $word"
+  done
+  printf '  %s$ %s%s\n' "$faint" "$line" "$plain"
+  if [[ -t 1 ]]; then
+    "$whctl" "$@"
+  else
+    "$whctl" "$@" | sed 's/^/    /'
+  fi
 }
 
 passed=0
@@ -54,7 +63,7 @@ wrong() {
 check() {
   local words=$1
   shift
-  if "$@"; then ok "$words"; else wrong "$words"; fi
+  if "$@" >/dev/null; then ok "$words"; else wrong "$words"; fi
 }
 
 # Repeats a command until it succeeds, for at most 20 s.
@@ -77,9 +86,10 @@ start_daemon() {
 start_receiver() {
   local name=$1
   shift
+  rm -f "$place/$name.err"
   "$whctl" listen --secret-file "$place/secret" -o jsonl "$@" >>"$place/$name.log" 2>"$place/$name.err" &
   started=$!
-  eventually grep -qo 'http://127.0.0.1:[0-9]*' "$place/$name.err" || wrong "the receiver '$name' listens"
+  eventually grep -qs 'http://127.0.0.1:[0-9]' "$place/$name.err" || wrong "the receiver '$name' listens"
   grep -o 'http://127.0.0.1:[0-9]*' "$place/$name.err" | head -n 1 >"$place/$name.url"
 }
 
@@ -134,12 +144,14 @@ check "the daemon runs and answers" "$whctl" status -q
 chapter "A webhook for subscription.create"
 tell create portal --url "$(url_of failing)/hooks" -e subscription.create --secret-file "$place/secret" \
   --retry-initial 1h
-tell list -o table
+tell list
 check "it is listed as active" grep -q active <("$whctl" list)
 check "an unknown event type is refused (exit 2)" \
   exits_with 2 "$whctl" create nobody --url "$(url_of failing)" -e subscription.crate
 
 chapter "An event, delivered"
+say "payload.json, as the API control plane writes it:"
+payload 4711 | sed "s/^/    $faint/; s/\$/$plain/"
 emit 4711
 first=$(newest_message)
 check "the message becomes Success" "$whctl" wait "$first" --timeout 20s -q
@@ -150,7 +162,7 @@ chapter "The receiver fails"
 emit 4712
 second=$(newest_message)
 check "the message becomes Retrying" eventually is_now "$second" retrying
-tell logs portal -o table
+tell logs portal
 check "its next attempt has a time" grep -q '"next_attempt_at": *"2' <("$whctl" api GET "/v1/messages/$second")
 
 chapter "The URL is edited, and the message retried"
@@ -212,6 +224,6 @@ check "every signature was right" test "$(grep -vc '"signature":"ok"' "$place/fa
   cut -d: -f2 | tr -d '\n')" = 00
 
 chapter "The log of the webhook"
-tell logs portal -o table
+tell logs portal
 
 printf '\n%s%s checks passed.%s Everything of this demo is removed again.\n' "$green" "$passed" "$plain"

@@ -6,6 +6,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -276,6 +278,21 @@ TEST_CASE("the catalogue is listed, extended, replaced and reduced") {
   CHECK(daemon.call("DELETE", "/v1/types/invoice.sent").json()["name"] == "invoice.sent");
   check_problem(daemon.call("GET", "/v1/types/invoice.sent"), 404, "not_found");
   check_problem(daemon.call("DELETE", "/v1/types/invoice.sent"), 404, "not_found");
+}
+
+TEST_CASE("the catalogue is paged by name") {
+  const Daemon daemon;
+  std::vector<std::string> names;
+  std::string cursor;
+  do {
+    const Json page = daemon.call("GET", "/v1/types?limit=3" + cursor).json();
+    for (const auto& item : page["items"]) {
+      names.push_back(item["name"]);
+    }
+    cursor = page["next_cursor"].is_null() ? "" : "&cursor=" + page["next_cursor"].get<std::string>();
+  } while (!cursor.empty());
+  CHECK(names.size() == daemon.call("GET", "/v1/types?limit=1000").json()["items"].size());
+  CHECK(std::is_sorted(names.begin(), names.end()));
 }
 
 TEST_CASE("a type that a webhook names stays") {

@@ -98,7 +98,7 @@ TEST_CASE("every command of the table is found by its words, has help, an exampl
     CHECK(find_command(command.path) == &command);
     CHECK_FALSE(command.help.empty());
     CHECK_FALSE(command.examples.empty());
-    CHECK(command.run != nullptr);
+    CHECK((command.run != nullptr));
     for (const auto& example : command.examples) {
       CHECK(example.line.starts_with("whctl " + std::string(command.path)));
     }

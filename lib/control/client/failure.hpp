@@ -42,6 +42,12 @@ inline Failure failure(std::string_view code, std::string what, std::string why,
   return failure;
 }
 
+// The failure, about `what` unless it already says what it is about.
+inline Failure about(std::string what, Failure failure) {
+  if (failure.what.empty()) failure.what = std::move(what);
+  return failure;
+}
+
 template <class T>
 using Result = boost::system::result<T, Failure>;
 

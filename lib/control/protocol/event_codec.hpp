@@ -10,7 +10,7 @@
 //            "messages":[message JSON … the first 100]}
 // Type:     {"name","description","origin":"builtin|extension|user","schema":<JSON>|null,"example":<JSON>|null,
 //            "created_at"}; a POST sends name and any of description, schema, example, a PUT any of them.
-// Types:    {"items":[type …],"next_cursor":null}
+// Types:    {"items":[type …],"next_cursor":"…"|null}
 //
 // Never here: whether a type is in the catalogue; what a payload says.
 #pragma once

@@ -81,7 +81,7 @@ constexpr std::array schemas = {
 "name":{"type":"string","description":"required in a POST"},"description":{"type":"string"},
 "schema":{"type":["object","boolean","null"],"description":"a JSON Schema; advisory"},"example":{}}})"},
     Schema{"EventTypeList", R"({"type":"object","properties":{"items":{"type":"array","items":{"$ref":
-"#/components/schemas/EventType"}},"next_cursor":{"type":"null"}}})"},
+"#/components/schemas/EventType"}},"next_cursor":{"type":["string","null"]}}})"},
     Schema{"TypeDeleted", R"({"type":"object","properties":{"name":{"type":"string"}}})"},
     Schema{"Reason", R"({"type":"object","additionalProperties":false,"properties":{"reason":{"type":"string"}}})"},
     Schema{"Status", R"({"type":"object","properties":{"version":{"type":"string"},

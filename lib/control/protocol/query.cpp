@@ -164,6 +164,13 @@ constexpr std::array webhook_parameters = {
     Parameter<W>{"cursor", [](const std::string& text, W& filter, Faults&) { filter.cursor = text; }},
 };
 
+using P = PageFilter;
+constexpr std::array page_parameters = {
+    Parameter<P>{"limit",
+                 [](const std::string& text, P& filter, Faults& faults) { filter.limit = read_limit(text, faults); }},
+    Parameter<P>{"cursor", [](const std::string& text, P& filter, Faults&) { filter.cursor = text; }},
+};
+
 std::optional<int> hex_digit(char c) {
   if (base::is_digit(c)) {
     return c - '0';
@@ -247,6 +254,8 @@ base::Result<MessageFilter> read_message_filter(const Query& query) {
 base::Result<WebhookFilter> read_webhook_filter(const Query& query) {
   return read_parameters(query, webhook_parameters);
 }
+
+base::Result<PageFilter> read_page_filter(const Query& query) { return read_parameters(query, page_parameters); }
 
 base::Result<base::Duration> read_wait(const Query& query) {
   const std::string* text = query.find("timeout");

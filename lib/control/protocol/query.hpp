@@ -6,6 +6,7 @@
 //   type or failure), order (desc: newest first, the default; asc), limit, cursor.
 // GET /v1/webhooks: status, event (those that would get this type), search (in name or URL, ignoring case),
 //   sort (created, the default; name; status), limit, cursor.
+// GET /v1/types: limit, cursor; by name.
 // Waits: timeout in seconds, 0 to 3600, default 30.
 //
 // "+" in a query is a space, as browsers write it; in a time, where no space may be, it is read as the plus it was.
@@ -79,6 +80,12 @@ struct WebhookFilter {
   std::string cursor;
 };
 base::Result<WebhookFilter> read_webhook_filter(const Query& query);
+
+struct PageFilter {
+  std::size_t limit = list_limit_default;
+  std::string cursor;
+};
+base::Result<PageFilter> read_page_filter(const Query& query);
 
 base::Result<base::Duration> read_wait(const Query& query);
 base::Result<bool> read_dry_run(const Query& query);

@@ -41,6 +41,7 @@ constexpr std::array messages_query = {
     limit,
     cursor,
 };
+constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
 
 constexpr std::span<const Body> no_body;
@@ -78,7 +79,7 @@ constexpr std::array table = {
           no_query, no_body, false, 200, "Secrets"},
     Route{O::rotate_secret, "rotateSecret", "POST", "/v1/webhooks/{id}/secret/rotate", Role::admin,
           "Makes a new secret; the old ones sign for a grace", change_query, rotate_bodies, false, 200, "Secrets"},
-    Route{O::list_types, "listTypes", "GET", "/v1/types", Role::read, "The event catalogue", no_query, no_body, false,
+    Route{O::list_types, "listTypes", "GET", "/v1/types", Role::read, "The event catalogue", page_query, no_body, false,
           200, "EventTypeList"},
     Route{O::create_type, "createType", "POST", "/v1/types", Role::admin, "Adds an event type", change_query,
           type_bodies, true, 201, "EventType"},

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "control/protocol/cursor.hpp"
 #include "control/protocol/event_codec.hpp"
 #include "control/server/call_impl.hpp"
 
@@ -82,6 +83,20 @@ asio::awaitable<Result<void>> rehearse_removal(Context& context, std::string nam
   co_return Result<void>();
 }
 
+Answer page_answer(std::vector<EventType> types, const std::string& after, std::size_t limit, std::uint64_t list) {
+  std::erase_if(types, [&](const EventType& type) { return type.name <= after; });
+  std::sort(types.begin(), types.end(), [](const EventType& a, const EventType& b) { return a.name < b.name; });
+  Answer answer;
+  JsonWriter json(answer.body);
+  json.begin_object().name("items").begin_array();
+  for (std::size_t i = 0; i < std::min(types.size(), limit); ++i) {
+    protocol::write_event_type(json, types[i]);
+  }
+  const std::string next = types.size() > limit ? protocol::encode_cursor(list, types[limit - 1].name) : "";
+  json.end_array().name("next_cursor").text_or_null(next).end_object();
+  return answer;
+}
+
 Answer removed_answer(const std::string& name) {
   Answer answer;
   JsonWriter json(answer.body);
@@ -91,19 +106,25 @@ Answer removed_answer(const std::string& name) {
 
 }  // namespace
 
-Reply list_types(Context& context, const Request&) {
-  const auto types = co_await read_types(context);
+Reply list_types(Context& context, const Request& request) {
+  const auto filter = protocol::read_page_filter(request.query);
+  if (!filter) {
+    co_return filter.error();
+  }
+  const std::uint64_t list = protocol::fingerprint(request.query.list_fingerprint(), request.route->pattern);
+  std::string after;
+  if (!filter->cursor.empty()) {
+    auto position = protocol::decode_cursor(list, filter->cursor);
+    if (!position) {
+      co_return position.error();
+    }
+    after = std::move(*position);
+  }
+  auto types = co_await read_types(context);
   if (!types) {
     co_return types.error();
   }
-  Answer answer;
-  JsonWriter json(answer.body);
-  json.begin_object().name("items").begin_array();
-  for (const auto& type : *types) {
-    protocol::write_event_type(json, type);
-  }
-  json.end_array().name("next_cursor").null().end_object();
-  co_return answer;
+  co_return page_answer(std::move(*types), after, filter->limit, list);
 }
 
 Reply show_type(Context& context, const Request& request) {
