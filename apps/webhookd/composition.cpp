@@ -210,8 +210,8 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
       house.loop->advance(by, std::move(done));
     };
   }
-  auto started = server::Server::start(std::move(options),
-                                       {*house.engine, *house.loop, *house.loop, *house.store, log});
+  auto started =
+      server::Server::start(std::move(options), {*house.engine, *house.loop, *house.loop, *house.store, log});
   if (!started) {
     return started.error();
   }
@@ -235,8 +235,8 @@ void notify_service_manager(const std::string& state) {
   if (socket >= 0) {
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
     // Nobody listening is nothing to act on.
-    [[maybe_unused]] const auto sent = ::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL,
-                                                reinterpret_cast<const sockaddr*>(&address), length);
+    [[maybe_unused]] const auto sent =
+        ::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), length);
     ::close(socket);
   }
 }
@@ -272,7 +272,8 @@ void drain(House& house, base::LogSink& log) {
       return;
     }
   }
-  log.write(base::LogLevel::warning, "drain_timeout", {{"note", "what was in flight is tried again at the next start"}});
+  log.write(base::LogLevel::warning, "drain_timeout",
+            {{"note", "what was in flight is tried again at the next start"}});
 }
 
 void harden_process() {
@@ -315,9 +316,10 @@ Result<void> check_settings(const Settings& settings, const Places& places) {
     return policy.error();
   }
   if (places.test_clock && places.data_dir == system_data_dir) {
-    return Error{ErrorCode::invalid_field,
-                 "--test-clock refuses the system's data directory " + places.data_dir + ": name another with --data-dir",
-                 {}};
+    return Error{
+        ErrorCode::invalid_field,
+        "--test-clock refuses the system's data directory " + places.data_dir + ": name another with --data-dir",
+        {}};
   }
   return {};
 }

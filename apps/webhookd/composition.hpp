@@ -1,5 +1,6 @@
 // Wires the house together from checked settings, runs it until a signal, and takes it down in order: refuse new
-// requests, start no more attempts, let what is in flight end and be settled (bounded), stop the loops, close the store.
+// requests, start no more attempts, let what is in flight end and be settled (bounded), stop the loops, close the
+// store.
 #pragma once
 
 #include <string>

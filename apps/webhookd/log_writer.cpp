@@ -98,7 +98,9 @@ void LogWriter::write(base::LogLevel level, std::string_view event, std::initial
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
-base::LogLevel parse_log_level(std::string_view text) { return static_cast<base::LogLevel>(index_of(level_names, text)); }
+base::LogLevel parse_log_level(std::string_view text) {
+  return static_cast<base::LogLevel>(index_of(level_names, text));
+}
 LogFormat parse_log_format(std::string_view text) { return static_cast<LogFormat>(index_of(format_names, text)); }
 
 }  // namespace webhookd::daemon

@@ -1,5 +1,6 @@
 // Writes the house's log records to standard error, one line each, as text for people, JSON for collectors, or with the
-// journal's priority prefix. Bytes from outside are escaped, so that a record stays one line and cannot steer a terminal.
+// journal's priority prefix. Bytes from outside are escaped, so that a record stays one line and cannot steer a
+// terminal.
 #pragma once
 
 #include <initializer_list>

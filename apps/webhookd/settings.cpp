@@ -29,34 +29,124 @@ constexpr std::array<Unit, 4> byte_units = {
 
 const std::vector<Key>& table() {
   static const std::vector<Key> keys = {
-      {"store.path", &Settings::store_path, "", "", "", {}, "data directory; empty: /var/lib/webhookd for root, $XDG_STATE_HOME/webhookd else"},
-      {"store.quota", Bytes{&Settings::store_quota}, "64GiB", "4MiB", "16TiB", {}, "room for the store; new events are refused above 95 % of it"},
-      {"store.disk_reserve", Bytes{&Settings::store_disk_reserve}, "256MiB", "0", "1TiB", {}, "free disk space below which new events are refused"},
-      {"store.preallocate", Bytes{&Settings::store_preallocate}, "0", "0", "1TiB", {}, "disk space taken for the store at start, so that a full disk does not stop commits"},
-      {"delivery.threads", Count{&Settings::delivery_threads}, "0", "0", "64", {}, "network loops; 0: one for each core"},
-      {"delivery.max_in_flight", Count{&Settings::delivery_max_in_flight}, "2048", "1", "65536", {}, "requests at once, over all webhooks"},
-      {"delivery.max_in_flight_per_host", Count{&Settings::delivery_max_in_flight_per_host}, "512", "1", "65536", {}, "requests at once to one scheme, host and port"},
-      {"delivery.timeout", &Settings::delivery_timeout, "15s", "1s", "1m", {}, "whole exchange, of webhooks that do not say"},
-      {"delivery.retry.initial", &Settings::retry_initial, "5s", "1s", "1d", {}, "first wait, of webhooks that do not say"},
+      {"store.path",
+       &Settings::store_path,
+       "",
+       "",
+       "",
+       {},
+       "data directory; empty: /var/lib/webhookd for root, $XDG_STATE_HOME/webhookd else"},
+      {"store.quota",
+       Bytes{&Settings::store_quota},
+       "64GiB",
+       "4MiB",
+       "16TiB",
+       {},
+       "room for the store; new events are refused above 95 % of it"},
+      {"store.disk_reserve",
+       Bytes{&Settings::store_disk_reserve},
+       "256MiB",
+       "0",
+       "1TiB",
+       {},
+       "free disk space below which new events are refused"},
+      {"store.preallocate",
+       Bytes{&Settings::store_preallocate},
+       "0",
+       "0",
+       "1TiB",
+       {},
+       "disk space taken for the store at start, so that a full disk does not stop commits"},
+      {"delivery.threads",
+       Count{&Settings::delivery_threads},
+       "0",
+       "0",
+       "64",
+       {},
+       "network loops; 0: one for each core"},
+      {"delivery.max_in_flight",
+       Count{&Settings::delivery_max_in_flight},
+       "2048",
+       "1",
+       "65536",
+       {},
+       "requests at once, over all webhooks"},
+      {"delivery.max_in_flight_per_host",
+       Count{&Settings::delivery_max_in_flight_per_host},
+       "512",
+       "1",
+       "65536",
+       {},
+       "requests at once to one scheme, host and port"},
+      {"delivery.timeout",
+       &Settings::delivery_timeout,
+       "15s",
+       "1s",
+       "1m",
+       {},
+       "whole exchange, of webhooks that do not say"},
+      {"delivery.retry.initial",
+       &Settings::retry_initial,
+       "5s",
+       "1s",
+       "1d",
+       {},
+       "first wait, of webhooks that do not say"},
       {"delivery.retry.factor", &Settings::retry_factor, "2", "1", "10", {}, "growth of the waits"},
       {"delivery.retry.max", &Settings::retry_max, "6h", "1s", "1d", {}, "longest wait"},
       {"delivery.retry.jitter", &Settings::retry_jitter, "0.1", "0", "0.5", {}, "random share of a wait, either way"},
       {"delivery.retry.window", &Settings::retry_window, "10d", "1s", "30d", {}, "how long a message is retried"},
-      {"egress.allow", &Settings::egress_allow, "", "", "", {}, "address ranges (CIDR) that deliveries may reach besides public ones"},
+      {"egress.allow",
+       &Settings::egress_allow,
+       "",
+       "",
+       "",
+       {},
+       "address ranges (CIDR) that deliveries may reach besides public ones"},
       {"egress.deny", &Settings::egress_deny, "", "", "", {}, "address ranges (CIDR) that they may not reach"},
       {"egress.require_https", &Settings::egress_require_https, "false", "", "", {}, "refuse http URLs"},
       {"egress.ports", &Settings::egress_ports, "", "", "", {}, "ports that may be used; empty: any"},
-      {"egress.ca_file", &Settings::egress_ca_file, "", "", "", {}, "PEM file of trusted roots instead of the system's"},
+      {"egress.ca_file",
+       &Settings::egress_ca_file,
+       "",
+       "",
+       "",
+       {},
+       "PEM file of trusted roots instead of the system's"},
       {"egress.resolver.threads", Count{&Settings::resolver_threads}, "16", "1", "256", {}, "name look-ups at once"},
       {"egress.resolver.ttl", &Settings::resolver_ttl, "1m", "1s", "1h", {}, "how long an answer is reused"},
       {"events.max_size", Bytes{&Settings::events_max_size}, "1MiB", "1KiB", "16MiB", {}, "largest data of an event"},
-      {"events.idempotency_window", &Settings::events_idempotency_window, "1d", "1s", "7d", {}, "how long an idempotency key is remembered"},
+      {"events.idempotency_window",
+       &Settings::events_idempotency_window,
+       "1d",
+       "1s",
+       "7d",
+       {},
+       "how long an idempotency key is remembered"},
       {"access.read", &Settings::access_read, "", "", "", {}, "users and @groups that may read"},
       {"access.emit", &Settings::access_emit, "", "", "", {}, "users and @groups that may also emit events"},
-      {"access.operate", &Settings::access_operate, "", "", "", {}, "users and @groups that may also retry, cancel and ping"},
+      {"access.operate",
+       &Settings::access_operate,
+       "",
+       "",
+       "",
+       {},
+       "users and @groups that may also retry, cancel and ping"},
       {"access.admin", &Settings::access_admin, "", "", "", {}, "users and @groups that may do everything"},
-      {"log.level", &Settings::log_level, "info", "", "", {"debug", "info", "warning", "error"}, "least important record that is written"},
-      {"log.format", &Settings::log_format, "text", "", "", {"text", "json", "journal"}, "how records are written to standard error"},
+      {"log.level",
+       &Settings::log_level,
+       "info",
+       "",
+       "",
+       {"debug", "info", "warning", "error"},
+       "least important record that is written"},
+      {"log.format",
+       &Settings::log_format,
+       "text",
+       "",
+       "",
+       {"text", "json", "journal"},
+       "how records are written to standard error"},
   };
   return keys;
 }
@@ -84,21 +174,20 @@ std::optional<double> read_text(std::string_view text) {
 
 std::string allowed(const Key& key) {
   const std::string range = " from " + std::string(key.lowest) + " to " + std::string(key.highest);
-  return std::visit(
-      Overloaded{[&](Bytes) { return "a size like \"64MiB\"" + range; },
-                 [&](Count) { return "a whole number" + range; },
-                 [&](Duration Settings::*) { return "a duration like \"15s\" or \"10d\"" + range; },
-                 [&](double Settings::*) { return "a number" + range; },
-                 [](bool Settings::*) { return std::string("true or false"); },
-                 [&](std::string Settings::*) {
-                   std::string words = "a text";
-                   for (std::size_t i = 0; i < key.choices.size(); ++i) {
-                     words += (i == 0 ? ": \"" : ", \"") + std::string(key.choices[i]) + "\"";
-                   }
-                   return words;
-                 },
-                 [](Strings Settings::*) { return std::string("a list of texts"); }},
-      key.target);
+  return std::visit(Overloaded{[&](Bytes) { return "a size like \"64MiB\"" + range; },
+                               [&](Count) { return "a whole number" + range; },
+                               [&](Duration Settings::*) { return "a duration like \"15s\" or \"10d\"" + range; },
+                               [&](double Settings::*) { return "a number" + range; },
+                               [](bool Settings::*) { return std::string("true or false"); },
+                               [&](std::string Settings::*) {
+                                 std::string words = "a text";
+                                 for (std::size_t i = 0; i < key.choices.size(); ++i) {
+                                   words += (i == 0 ? ": \"" : ", \"") + std::string(key.choices[i]) + "\"";
+                                 }
+                                 return words;
+                               },
+                               [](Strings Settings::*) { return std::string("a list of texts"); }},
+                    key.target);
 }
 
 template <class T>
@@ -143,29 +232,29 @@ std::optional<std::uint64_t> whole_number(const toml::node& node) {
 bool store_value(const Key& key, const toml::node& node, Settings& settings) {
   const auto text = node.value_exact<std::string>();
   return std::visit(
-      Overloaded{
-          [&](Bytes target) {
-            return store_if_in_range(key, text ? parse_bytes(*text) : whole_number(node), settings.*target.member);
-          },
-          [&](Count target) { return store_if_in_range(key, whole_number(node), settings.*target.member); },
-          [&](Duration Settings::*target) {
-            return text && store_if_in_range(key, base::parse_duration(*text), settings.*target);
-          },
-          [&](double Settings::*target) {
-            return node.is_number() && store_if_in_range(key, node.value<double>(), settings.*target);
-          },
-          [&](bool Settings::*target) {
-            const auto value = node.value_exact<bool>();
-            settings.*target = value.value_or(settings.*target);
-            return value.has_value();
-          },
-          [&](std::string Settings::*target) {
-            const bool fits = text && (key.choices.empty() || std::find(key.choices.begin(), key.choices.end(),
-                                                                        *text) != key.choices.end());
-            settings.*target = fits ? *text : settings.*target;
-            return fits;
-          },
-          [&](Strings Settings::*target) { return store_list(node, settings.*target); }},
+      Overloaded{[&](Bytes target) {
+                   return store_if_in_range(key, text ? parse_bytes(*text) : whole_number(node),
+                                            settings.*target.member);
+                 },
+                 [&](Count target) { return store_if_in_range(key, whole_number(node), settings.*target.member); },
+                 [&](Duration Settings::*target) {
+                   return text && store_if_in_range(key, base::parse_duration(*text), settings.*target);
+                 },
+                 [&](double Settings::*target) {
+                   return node.is_number() && store_if_in_range(key, node.value<double>(), settings.*target);
+                 },
+                 [&](bool Settings::*target) {
+                   const auto value = node.value_exact<bool>();
+                   settings.*target = value.value_or(settings.*target);
+                   return value.has_value();
+                 },
+                 [&](std::string Settings::*target) {
+                   const bool fits = text && (key.choices.empty() || std::find(key.choices.begin(), key.choices.end(),
+                                                                               *text) != key.choices.end());
+                   settings.*target = fits ? *text : settings.*target;
+                   return fits;
+                 },
+                 [&](Strings Settings::*target) { return store_list(node, settings.*target); }},
       key.target);
 }
 

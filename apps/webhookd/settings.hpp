@@ -1,7 +1,7 @@
-// The configuration, as one table: each row is a key with its section, type, unit, range, default, what it does, and where
-// its value goes. Reading the file, --print-config, --check-config and the documentation all come from this table.
-// A file with an unknown key, a value of the wrong type or out of range is refused as a whole, naming file, line, key and
-// what is allowed.
+// The configuration, as one table: each row is a key with its section, type, unit, range, default, what it does, and
+// where its value goes. Reading the file, --print-config, --check-config and the documentation all come from this
+// table. A file with an unknown key, a value of the wrong type or out of range is refused as a whole, naming file,
+// line, key and what is allowed.
 #pragma once
 
 #include <cstdint>

@@ -19,8 +19,8 @@ class UniqueFunction<R(Args...)> {
   UniqueFunction() = default;
 
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> && std::is_invocable_r_v<R, F&, Args...>)
-  UniqueFunction(F f)  // NOLINT(google-explicit-constructor): a callable is a UniqueFunction
+  requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> && std::is_invocable_r_v<R, F&, Args...>)
+      UniqueFunction(F f)  // NOLINT(google-explicit-constructor): a callable is a UniqueFunction
       : held_(std::make_unique<Holder<F>>(std::move(f))) {}
 
   explicit operator bool() const { return held_ != nullptr; }

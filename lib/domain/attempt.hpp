@@ -13,10 +13,10 @@
 namespace webhookd::domain {
 
 enum class OutcomeKind : std::uint8_t {
-  success,      // complete head, 2xx
-  status,       // complete head, any other status
+  success,  // complete head, 2xx
+  status,   // complete head, any other status
   timeout,
-  connect,      // refused, unreachable
+  connect,  // refused, unreachable
   dns,
   tls,
   reset,        // closed or reset before a complete head
@@ -36,7 +36,7 @@ struct Outcome {
   std::string response_headers;  // the head as received, cut to limits::response_head_kept_bytes
   std::string response_body;     // cut to limits::response_body_kept_bytes
   bool response_truncated = false;
-  base::Duration duration{};     // of the whole exchange, on a steady clock
+  base::Duration duration{};  // of the whole exchange, on a steady clock
   bool operator==(const Outcome&) const = default;
 };
 

@@ -14,7 +14,7 @@ namespace webhookd::domain {
 struct Event {
   base::EventId id;
   std::string type;
-  base::Time timestamp{};    // the producer's, or when it was accepted
+  base::Time timestamp{};  // the producer's, or when it was accepted
   base::Time accepted_at{};
   std::string idempotency_key;  // empty when none was given
   std::string data;             // a valid JSON text, verbatim

@@ -102,9 +102,9 @@ base::Result<void> apply_cancel(Message& message, const Actor& actor, Time now);
 // `webhook_active` false refuses with webhook_inactive.
 base::Result<void> apply_retry(Message& message, const Actor& actor, Time now, Duration window, bool webhook_active);
 
-std::string_view to_string(MessageStatus status);   // "created", as in JSON
+std::string_view to_string(MessageStatus status);     // "created", as in JSON
 std::string_view display_name(MessageStatus status);  // "Created", for people
-std::string_view to_string(SettleReason reason);    // "" for none
+std::string_view to_string(SettleReason reason);      // "" for none
 std::optional<MessageStatus> parse_message_status(std::string_view text);
 
 }  // namespace webhookd::domain

@@ -28,8 +28,8 @@ enum class SecretKind : std::uint8_t { hmac_sha256, ed25519 };
 
 struct Secret {
   SecretKind kind = SecretKind::hmac_sha256;
-  std::string key;                      // raw bytes: HMAC key, or ed25519 seed
-  std::optional<Time> expires_at;       // set by a rotation: signs until then
+  std::string key;                 // raw bytes: HMAC key, or ed25519 seed
+  std::optional<Time> expires_at;  // set by a rotation: signs until then
   bool operator==(const Secret&) const = default;
 };
 

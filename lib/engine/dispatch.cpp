@@ -282,8 +282,8 @@ bool Engine::Impl::start_next(Lane& lane) {
     const AttemptKey key = next_key_++;
     tracked->stage = Stage::flying;
     tracked->attempt_key = key;
-    flights_.emplace(key, Flight{ready.message, lane.id(), lane.definition, lane.host, ready.event,
-                                 ready.attempts + 1, ready.manual, now_});
+    flights_.emplace(key, Flight{ready.message, lane.id(), lane.definition, lane.host, ready.event, ready.attempts + 1,
+                                 ready.manual, now_});
     ++lane.in_flight;
     ++lane.host->in_flight;
     ++attempts_;
@@ -295,9 +295,9 @@ bool Engine::Impl::start_next(Lane& lane) {
 
 // ---- held messages --------------------------------------------------------------------------------------------
 
-// While a webhook is inactive nothing is tried, but windows go on. There is no index by deadline: a sweep over what is due
-// fails what has waited out its window and finds when the next one will have. Its cost is bounded by waiting at least
-// one millisecond for each row it saw.
+// While a webhook is inactive nothing is tried, but windows go on. There is no index by deadline: a sweep over what is
+// due fails what has waited out its window and finds when the next one will have. Its cost is bounded by waiting at
+// least one millisecond for each row it saw.
 void Engine::Impl::consider_inactive(Lane& lane) {
   if (lane.sweeping) {
     return;

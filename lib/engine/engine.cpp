@@ -162,7 +162,8 @@ void Engine::Impl::ping(WebhookId webhook, Time now, Completion<store::Accepted>
   }
   if (!lane->definition->is_active()) {
     done(base::Error{base::ErrorCode::webhook_inactive,
-                     "webhook " + to_string(webhook) + " is inactive: activate it, then ping", {}});
+                     "webhook " + to_string(webhook) + " is inactive: activate it, then ping",
+                     {}});
     return;
   }
   auto event = std::make_shared<domain::Event>();
@@ -216,19 +217,19 @@ void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected,
   webhook.version = expected + 1;
   webhook.created_at = known->definition->created_at;
   webhook.updated_at = now;
-  store_.put_webhook(
-      {std::move(webhook), expected}, back<domain::Webhook>([this, done = std::move(done)](auto stored) mutable {
-        if (stored) {
-          if (Lane* lane = registry_.find(stored->id)) {
-            registry_.redefine(*lane, std::make_shared<const domain::Webhook>(*stored));
-            if (!stored->is_active()) {
-              drop_ready(*lane);
-            }
-            consider(*lane);
-          }
-        }
-        done(std::move(stored));
-      }));
+  store_.put_webhook({std::move(webhook), expected},
+                     back<domain::Webhook>([this, done = std::move(done)](auto stored) mutable {
+                       if (stored) {
+                         if (Lane* lane = registry_.find(stored->id)) {
+                           registry_.redefine(*lane, std::make_shared<const domain::Webhook>(*stored));
+                           if (!stored->is_active()) {
+                             drop_ready(*lane);
+                           }
+                           consider(*lane);
+                         }
+                       }
+                       done(std::move(stored));
+                     }));
 }
 
 void Engine::Impl::delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) {
@@ -355,7 +356,8 @@ void Engine::Impl::remove_type(std::string name, Completion<std::string> done) {
   }
   if (const std::string user = registry_.user_of_type(name); !user.empty()) {
     done(base::Error{base::ErrorCode::type_in_use,
-                     "event type `" + name + "` is named by webhook `" + user + "`: edit or delete that first", {}});
+                     "event type `" + name + "` is named by webhook `" + user + "`: edit or delete that first",
+                     {}});
     return;
   }
   store_.remove_type(name, back<std::string>([this, done = std::move(done)](auto removed) mutable {
@@ -401,8 +403,7 @@ std::optional<Time> Engine::turn(Time now) { return impl_->turn(now); }
 void Engine::report(std::vector<AttemptReport> reports, Time now) { impl_->report(std::move(reports), now); }
 void Engine::stop_starting() { impl_->stop_starting(); }
 bool Engine::is_settled(Time now) const { return impl_->is_settled(now); }
-void Engine::accept(std::vector<EventDraft> drafts, Time now,
-                    Completion<std::vector<Result<store::Accepted>>> done) {
+void Engine::accept(std::vector<EventDraft> drafts, Time now, Completion<std::vector<Result<store::Accepted>>> done) {
   impl_->accept(std::move(drafts), now, std::move(done));
 }
 void Engine::ping(WebhookId webhook, Time now, Completion<store::Accepted> done) {

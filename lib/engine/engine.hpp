@@ -1,7 +1,7 @@
-// The engine decides: which message is tried when, by which webhook's turn, within which windows; what an outcome means;
-// what starts again after a restart. It is one object used from one thread; functions run to completion and never
-// wait. Time comes in as `now`, randomness as a generator, the world through ports.hpp and store/store.hpp, so the
-// same engine runs in production and in simulation.
+// The engine decides: which message is tried when, by which webhook's turn, within which windows; what an outcome
+// means; what starts again after a restart. It is one object used from one thread; functions run to completion and
+// never wait. Time comes in as `now`, randomness as a generator, the world through ports.hpp and store/store.hpp, so
+// the same engine runs in production and in simulation.
 //
 // STRATEGIES
 //  * Webhooks first, messages second. Memory holds, for each webhook, its window, the messages claimed for it (a short
@@ -37,8 +37,8 @@ using base::WebhookId;
 using namespace std::chrono_literals;
 
 struct EngineOptions {
-  std::uint32_t max_in_flight = 1024;          // over all webhooks
-  std::uint32_t max_in_flight_per_host = 256;  // over all webhooks of one scheme, host and port
+  std::uint32_t max_in_flight = 1024;                     // over all webhooks
+  std::uint32_t max_in_flight_per_host = 256;             // over all webhooks of one scheme, host and port
   std::size_t payload_bytes_max = std::size_t{64} << 20;  // event data held in memory for claimed messages
   Duration idempotency_window = 24h;
   std::size_t purge_step = 500;  // messages removed in one transaction
@@ -60,12 +60,12 @@ struct WebhookFigures {
 
 struct EngineFigures {
   std::uint64_t in_flight = 0;
-  std::uint64_t ready = 0;        // claimed, waiting for a slot
-  std::uint64_t unsettled = 0;    // outcome known, commit under way
-  std::uint64_t attempts = 0;     // since start
+  std::uint64_t ready = 0;      // claimed, waiting for a slot
+  std::uint64_t unsettled = 0;  // outcome known, commit under way
+  std::uint64_t attempts = 0;   // since start
   std::uint64_t successes = 0;
   std::uint64_t failures = 0;
-  std::uint64_t accepted = 0;     // events since start
+  std::uint64_t accepted = 0;  // events since start
   std::optional<Time> next_due;
 };
 
@@ -98,7 +98,8 @@ class Engine {
   // `webhook` has passed domain::check_webhook; here: unknown events, unique name. Given: id, version, times.
   void create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done);
   // Replaces the definition of webhook.id if expected_version is the current one.
-  void edit_webhook(domain::Webhook webhook, std::uint64_t expected_version, Time now, Completion<domain::Webhook> done);
+  void edit_webhook(domain::Webhook webhook, std::uint64_t expected_version, Time now,
+                    Completion<domain::Webhook> done);
   // Answers how many messages waited and are now cancelled; removal goes on in the background.
   void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done);
 

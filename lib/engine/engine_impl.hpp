@@ -1,5 +1,5 @@
-// The inside of the engine, shared by its three rooms: engine.cpp (what is asked of it), dispatch.cpp (what starts when),
-// settlement.cpp (what an outcome means). One thread; completions come back through the executor.
+// The inside of the engine, shared by its three rooms: engine.cpp (what is asked of it), dispatch.cpp (what starts
+// when), settlement.cpp (what an outcome means). One thread; completions come back through the executor.
 #pragma once
 
 #include <deque>
@@ -128,17 +128,17 @@ class Engine::Impl {
   Registry registry_;
   Tracker tracker_;
 
-  std::deque<Lane*> ring_;                 // whose turn it is
-  std::set<std::pair<Time, Lane*>> timers_;  // when to consider a lane again
-  std::uint64_t horizon_ = 0;              // heads of all buckets below are known
+  std::deque<Lane*> ring_;                    // whose turn it is
+  std::set<std::pair<Time, Lane*>> timers_;   // when to consider a lane again
+  std::uint64_t horizon_ = 0;                 // heads of all buckets below are known
   std::optional<std::uint64_t> next_bucket_;  // the first with work at or above the horizon
   bool widening_ = false;
 
   std::unordered_map<AttemptKey, Flight> flights_;
   AttemptKey next_key_ = 1;
-  std::vector<AttemptRequest> starts_;           // of this turn
-  std::vector<store::Settlement> settlements_;   // to be submitted at the end of this turn
-  std::optional<Time> resubmit_at_;              // after a failed commit
+  std::vector<AttemptRequest> starts_;          // of this turn
+  std::vector<store::Settlement> settlements_;  // to be submitted at the end of this turn
+  std::optional<Time> resubmit_at_;             // after a failed commit
   std::size_t ready_bytes_ = 0;
   std::size_t ready_count_ = 0;
   std::uint64_t unsettled_ = 0;

@@ -1,6 +1,7 @@
 // A lane is what the engine holds in memory for one webhook: its definition, its window, the messages claimed for it,
 // and the position of the first due message not yet claimed. Lanes are what take turns; a webhook's backlog is
-// in its own lane and nobody else's. Bounded: the claimed messages by the engine's memory budget, the rest is the store's.
+// in its own lane and nobody else's. Bounded: the claimed messages by the engine's memory budget, the rest is the
+// store's.
 #pragma once
 
 #include <cstdint>
@@ -52,12 +53,12 @@ struct Lane {
   std::optional<store::DuePosition> backlog;  // first due message not claimed, below the horizon
   bool claiming = false;
 
-  base::Time not_before{};                // after a shortage of ours
+  base::Time not_before{};                 // after a shortage of ours
   std::optional<base::Time> expiry_sweep;  // while inactive: when held messages may have waited out their windows
   bool sweeping = false;
 
-  bool queued = false;                // in the turn ring, or parked at its host
-  std::optional<base::Time> wake;     // its entry in the engine's timers
+  bool queued = false;             // in the turn ring, or parked at its host
+  std::optional<base::Time> wake;  // its entry in the engine's timers
 
   base::WebhookId id() const { return definition->id; }
   std::uint32_t room() const {

@@ -21,8 +21,9 @@ struct AttemptRequest {
   AttemptKey key = 0;
   domain::MessageId message;
   domain::EventRef event;
-  std::shared_ptr<const domain::Webhook> webhook;  // the definition this attempt is made with, whatever is edited meanwhile
-  base::Time at{};                                 // webhook-timestamp
+  std::shared_ptr<const domain::Webhook>
+      webhook;      // the definition this attempt is made with, whatever is edited meanwhile
+  base::Time at{};  // webhook-timestamp
 };
 
 // An outcome, or a shortage on our side (descriptors, memory, local ports), which is no attempt.

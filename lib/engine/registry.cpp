@@ -128,8 +128,7 @@ base::Result<void> Registry::check_events(const domain::Webhook& webhook) const 
   base::Error error{base::ErrorCode::invalid_field, {}, {}};
   for (std::size_t i = 0; i < webhook.events.size(); ++i) {
     if (!matches_any_type(webhook.events[i])) {
-      error.fields.push_back(
-          {"/events/" + std::to_string(i), unknown_type_words(webhook.events[i], type_names())});
+      error.fields.push_back({"/events/" + std::to_string(i), unknown_type_words(webhook.events[i], type_names())});
     }
   }
   if (error.fields.empty()) {

@@ -1,5 +1,5 @@
-// All webhooks and event types as the engine knows them, and the answer to "who wants this type?", computed once per type
-// and kept until a webhook or a type changes.
+// All webhooks and event types as the engine knows them, and the answer to "who wants this type?", computed once per
+// type and kept until a webhook or a type changes.
 #pragma once
 
 #include <map>

@@ -1,7 +1,7 @@
-// Which messages are in somebody's hands: claimed, in flight, or changing in the store. The due index still lists them, and a
-// claim may return them again; whoever is tracked is skipped, so no message has two attempts at once. A claim that was
-// asked for before a change was durable may show the state from before it: entries therefore linger until every
-// claim older than the change has been answered.
+// Which messages are in somebody's hands: claimed, in flight, or changing in the store. The due index still lists them,
+// and a claim may return them again; whoever is tracked is skipped, so no message has two attempts at once. A claim
+// that was asked for before a change was durable may show the state from before it: entries therefore linger until
+// every claim older than the change has been answered.
 #pragma once
 
 #include <cstdint>

@@ -37,8 +37,8 @@ TEST_CASE("a hundred thousand events emitted as a batch are all delivered once, 
   while (receiver.distinct_successes() < event_count() && asked < 3000) {
     const auto start = std::chrono::steady_clock::now();
     CHECK(daemon.whctl({"logs", "orders", "-n", "50"}).exit_code == 0);
-    slowest = std::max(slowest, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                    std::chrono::steady_clock::now() - start));
+    slowest = std::max(slowest,
+                       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start));
     ++asked;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }

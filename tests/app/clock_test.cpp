@@ -75,7 +75,8 @@ TEST_CASE("an edit of the URL in between moves the next attempt to the new addre
   CHECK(told(daemon, {"show", id})["status"] == "success");
 }
 
-TEST_CASE("what waits at an inactive webhook until the end of its window fails as expired, and a restart keeps the clock") {
+TEST_CASE(
+    "what waits at an inactive webhook until the end of its window fails as expired, and a restart keeps the clock") {
   Daemon daemon({"--test-clock"});
   CountingReceiver bad([](const auto&) { return 500; });
   daemon.tell({"create", "orders", "--url", bad.url(), "-e", "*"});
@@ -94,7 +95,8 @@ TEST_CASE("what waits at an inactive webhook until the end of its window fails a
 }
 
 TEST_CASE("the test clock refuses the system's data directory, and a real clock is not moved") {
-  const Ran refused = run({WEBHOOKD_BINARY, "--test-clock", "--data-dir", "/var/lib/webhookd", "--socket", "/tmp/x.sock"});
+  const Ran refused =
+      run({WEBHOOKD_BINARY, "--test-clock", "--data-dir", "/var/lib/webhookd", "--socket", "/tmp/x.sock"});
   CHECK(refused.exit_code == 78);
   CHECK(refused.err.find("--data-dir") != std::string::npos);
   Daemon daemon;

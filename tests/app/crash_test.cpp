@@ -84,7 +84,8 @@ TEST_CASE("kill -9 again and again under load loses no answered event") {
   // One in twenty is told to come again.
   CountingReceiver receiver([&](const auto&) { return ++number % 20 == 0 ? 503 : 200; });
   Daemon daemon;
-  daemon.tell({"create", "orders", "--url", receiver.url(), "-e", "*", "--retry-initial", "1s", "--max-in-flight", "64"});
+  daemon.tell(
+      {"create", "orders", "--url", receiver.url(), "-e", "*", "--retry-initial", "1s", "--max-in-flight", "64"});
   std::set<std::string> answered;
   {
     Producers producers(daemon.socket());

@@ -26,15 +26,16 @@ std::string first_message(const Daemon& daemon, const std::string& event) {
 TEST_CASE("an event reaches its webhook as a Standard Webhooks request with the data verbatim") {
   Daemon daemon;
   CountingReceiver receiver;
-  daemon.tell({"create", "orders", "--url", receiver.url("/in?x=1"), "-e", "subscription.create", "--header", "X-Team: a b"});
+  daemon.tell(
+      {"create", "orders", "--url", receiver.url("/in?x=1"), "-e", "subscription.create", "--header", "X-Team: a b"});
   const std::string data = "{\"z\":1.50, \"a\" : [1e3,\"\\u00e9\"]}";
   const std::string event = daemon.tell({"emit", "subscription.create", "-d", data, "--at", "2026-01-02T03:04:05Z"});
   CHECK(event.starts_with("evt_"));
   REQUIRE(eventually([&] { return receiver.requests() == 1; }));
   const ReceivedRequest request = receiver.received()[0];
   CHECK(request.head.starts_with("POST /in?x=1 HTTP/1.1\r\nHost: 127.0.0.1:"));
-  CHECK(request.body == "{\"type\":\"subscription.create\",\"data\":" + data +
-                            ",\"timestamp\":\"2026-01-02T03:04:05.000Z\"}");
+  CHECK(request.body ==
+        "{\"type\":\"subscription.create\",\"data\":" + data + ",\"timestamp\":\"2026-01-02T03:04:05.000Z\"}");
   CHECK(request.header("user-agent") == "webhookd/0.1.0");
   CHECK(request.header("content-type") == "application/json");
   CHECK(request.header("x-team") == "a b");

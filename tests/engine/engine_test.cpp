@@ -93,7 +93,9 @@ TEST_CASE("a 410 fails the message and makes the webhook inactive, also in the s
 
 TEST_CASE("an edit of the URL moves the next attempt to the new address") {
   SimWorld world;
-  world.receive = [](const auto& request) { return always(request.webhook->url.host() == "new.example.com" ? 200 : 500); };
+  world.receive = [](const auto& request) {
+    return always(request.webhook->url.host() == "new.example.com" ? 200 : 500);
+  };
   auto webhook = world.create(sim_webhook("old"));
   const auto id = world.emit("subscription.create")->messages[0].message;
   world.run_for(1min);

@@ -53,8 +53,8 @@ int main(int argc, char** argv) {
     options.seed += i;
     const auto result = webhookd::sim::simulate(options);
     std::printf("seed %" PRIu64 "  digest %016" PRIx64 "  events %" PRIu64 "  messages %" PRIu64 "  attempts %" PRIu64
-                "  commits %" PRIu64 "  crashes %" PRIu64 "  success %" PRIu64 "  failed %" PRIu64 "  cancelled %" PRIu64
-                "\n",
+                "  commits %" PRIu64 "  crashes %" PRIu64 "  success %" PRIu64 "  failed %" PRIu64
+                "  cancelled %" PRIu64 "\n",
                 options.seed, result.digest, result.events, result.messages, result.attempts, result.commits,
                 result.crashes, result.by_status[2], result.by_status[3], result.by_status[4]);
     for (const std::string& words : result.broken) {

@@ -152,21 +152,16 @@ std::string TemporaryDirectory::write(const std::string& name, const std::string
 }
 
 Daemon::Daemon(std::vector<std::string> flags, std::string extra_config) : flags_(std::move(flags)) {
-  directory_.write("webhookd.toml",
-                   "[egress]\nallow = [\"127.0.0.0/8\", \"::1/128\"]\n" + extra_config);
+  directory_.write("webhookd.toml", "[egress]\nallow = [\"127.0.0.0/8\", \"::1/128\"]\n" + extra_config);
   start();
 }
 
 Daemon::~Daemon() { kill(); }
 
 void Daemon::start() {
-  std::vector<std::string> arguments = {WEBHOOKD_BINARY,
-                                        "--config",
-                                        directory_.path() + "/webhookd.toml",
-                                        "--data-dir",
-                                        directory_.path() + "/data",
-                                        "--socket",
-                                        socket()};
+  std::vector<std::string> arguments = {
+      WEBHOOKD_BINARY, "--config", directory_.path() + "/webhookd.toml", "--data-dir", directory_.path() + "/data",
+      "--socket",      socket()};
   arguments.insert(arguments.end(), flags_.begin(), flags_.end());
   const std::string log_path = directory_.path() + "/log";
   const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -46,9 +46,9 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  void start();                // and waits until it answers
-  void kill();                 // SIGKILL
-  int stop();                  // SIGTERM; its exit code
+  void start();  // and waits until it answers
+  void kill();   // SIGKILL
+  int stop();    // SIGTERM; its exit code
   pid_t pid() const { return pid_; }
   std::string socket() const { return directory_.path() + "/w.sock"; }
   std::string log() const;

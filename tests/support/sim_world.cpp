@@ -73,8 +73,8 @@ void SimWorld::start(std::vector<engine::AttemptRequest> requests) {
     if (on_start) {
       on_start(request);
     }
-    attempts_.push_back({request.at, request.message, request.webhook->id, request.webhook->url.text(),
-                         request.event->data});
+    attempts_.push_back(
+        {request.at, request.message, request.webhook->id, request.webhook->url.text(), request.event->data});
     const engine::AttemptKey key = request.key;
     SimAnswer answer = receive(request);
     at(now_ + answer.latency, [this, key, life = life_] {
