@@ -27,129 +27,114 @@ struct Unit {
 constexpr std::array<Unit, 4> byte_units = {
     {{"TiB", 1ULL << 40}, {"GiB", 1ULL << 30}, {"MiB", 1ULL << 20}, {"KiB", 1ULL << 10}}};
 
-const std::vector<Key>& table() {
-  static const std::vector<Key> keys = {
-      {"store.path",
-       &Settings::store_path,
-       "",
-       "",
-       "",
-       {},
-       "data directory; empty: /var/lib/webhookd for root, $XDG_STATE_HOME/webhookd else"},
-      {"store.quota",
-       Bytes{&Settings::store_quota},
-       "64GiB",
-       "4MiB",
-       "16TiB",
-       {},
-       "room for the store; new events are refused above 95 % of it"},
-      {"store.disk_reserve",
-       Bytes{&Settings::store_disk_reserve},
-       "256MiB",
-       "0",
-       "1TiB",
-       {},
-       "free disk space below which new events are refused"},
-      {"store.preallocate",
-       Bytes{&Settings::store_preallocate},
-       "0",
-       "0",
-       "1TiB",
-       {},
-       "disk space taken for the store at start, so that a full disk does not stop commits"},
-      {"delivery.threads",
-       Count{&Settings::delivery_threads},
-       "0",
-       "0",
-       "64",
-       {},
-       "network loops; 0: one for each core"},
-      {"delivery.max_in_flight",
-       Count{&Settings::delivery_max_in_flight},
-       "2048",
-       "1",
-       "65536",
-       {},
-       "requests at once, over all webhooks"},
-      {"delivery.max_in_flight_per_host",
-       Count{&Settings::delivery_max_in_flight_per_host},
-       "512",
-       "1",
-       "65536",
-       {},
-       "requests at once to one scheme, host and port"},
-      {"delivery.timeout",
-       &Settings::delivery_timeout,
-       "15s",
-       "1s",
-       "1m",
-       {},
-       "whole exchange, of webhooks that do not say"},
-      {"delivery.retry.initial",
-       &Settings::retry_initial,
-       "5s",
-       "1s",
-       "1d",
-       {},
-       "first wait, of webhooks that do not say"},
-      {"delivery.retry.factor", &Settings::retry_factor, "2", "1", "10", {}, "growth of the waits"},
-      {"delivery.retry.max", &Settings::retry_max, "6h", "1s", "1d", {}, "longest wait"},
-      {"delivery.retry.jitter", &Settings::retry_jitter, "0.1", "0", "0.5", {}, "random share of a wait, either way"},
-      {"delivery.retry.window", &Settings::retry_window, "10d", "1s", "30d", {}, "how long a message is retried"},
-      {"egress.allow",
-       &Settings::egress_allow,
-       "",
-       "",
-       "",
-       {},
-       "address ranges (CIDR) that deliveries may reach besides public ones"},
-      {"egress.deny", &Settings::egress_deny, "", "", "", {}, "address ranges (CIDR) that they may not reach"},
-      {"egress.require_https", &Settings::egress_require_https, "false", "", "", {}, "refuse http URLs"},
-      {"egress.ports", &Settings::egress_ports, "", "", "", {}, "ports that may be used; empty: any"},
-      {"egress.ca_file",
-       &Settings::egress_ca_file,
-       "",
-       "",
-       "",
-       {},
-       "PEM file of trusted roots instead of the system's"},
-      {"egress.resolver.threads", Count{&Settings::resolver_threads}, "16", "1", "256", {}, "name look-ups at once"},
-      {"egress.resolver.ttl", &Settings::resolver_ttl, "1m", "1s", "1h", {}, "how long an answer is reused"},
-      {"events.max_size", Bytes{&Settings::events_max_size}, "1MiB", "1KiB", "16MiB", {}, "largest data of an event"},
-      {"events.idempotency_window",
-       &Settings::events_idempotency_window,
-       "1d",
-       "1s",
-       "7d",
-       {},
-       "how long an idempotency key is remembered"},
-      {"access.read", &Settings::access_read, "", "", "", {}, "users and @groups that may read"},
-      {"access.emit", &Settings::access_emit, "", "", "", {}, "users and @groups that may also emit events"},
-      {"access.operate",
-       &Settings::access_operate,
-       "",
-       "",
-       "",
-       {},
-       "users and @groups that may also retry, cancel and ping"},
-      {"access.admin", &Settings::access_admin, "", "", "", {}, "users and @groups that may do everything"},
-      {"log.level",
-       &Settings::log_level,
-       "info",
-       "",
-       "",
-       {"debug", "info", "warning", "error"},
-       "least important record that is written"},
-      {"log.format",
-       &Settings::log_format,
-       "text",
-       "",
-       "",
-       {"text", "json", "journal"},
-       "how records are written to standard error"},
-  };
-  return keys;
-}
+const std::vector<Key> all_keys = {
+    {"store.path",
+     &Settings::store_path,
+     "",
+     "",
+     "",
+     {},
+     "data directory; empty: /var/lib/webhookd for root, $XDG_STATE_HOME/webhookd else"},
+    {"store.quota",
+     Bytes{&Settings::store_quota},
+     "64GiB",
+     "4MiB",
+     "16TiB",
+     {},
+     "room for the store; new events are refused above 95 % of it"},
+    {"store.disk_reserve",
+     Bytes{&Settings::store_disk_reserve},
+     "256MiB",
+     "0",
+     "1TiB",
+     {},
+     "free disk space below which new events are refused"},
+    {"store.preallocate",
+     Bytes{&Settings::store_preallocate},
+     "0",
+     "0",
+     "1TiB",
+     {},
+     "disk space taken for the store at start, so that a full disk does not stop commits"},
+    {"delivery.threads", Count{&Settings::delivery_threads}, "0", "0", "64", {}, "network loops; 0: one for each core"},
+    {"delivery.max_in_flight",
+     Count{&Settings::delivery_max_in_flight},
+     "2048",
+     "1",
+     "65536",
+     {},
+     "requests at once, over all webhooks"},
+    {"delivery.max_in_flight_per_host",
+     Count{&Settings::delivery_max_in_flight_per_host},
+     "512",
+     "1",
+     "65536",
+     {},
+     "requests at once to one scheme, host and port"},
+    {"delivery.timeout",
+     &Settings::delivery_timeout,
+     "15s",
+     "1s",
+     "1m",
+     {},
+     "whole exchange, of webhooks that do not say"},
+    {"delivery.retry.initial",
+     &Settings::retry_initial,
+     "5s",
+     "1s",
+     "1d",
+     {},
+     "first wait, of webhooks that do not say"},
+    {"delivery.retry.factor", &Settings::retry_factor, "2", "1", "10", {}, "growth of the waits"},
+    {"delivery.retry.max", &Settings::retry_max, "6h", "1s", "1d", {}, "longest wait"},
+    {"delivery.retry.jitter", &Settings::retry_jitter, "0.1", "0", "0.5", {}, "random share of a wait, either way"},
+    {"delivery.retry.window", &Settings::retry_window, "10d", "1s", "30d", {}, "how long a message is retried"},
+    {"egress.allow",
+     &Settings::egress_allow,
+     "",
+     "",
+     "",
+     {},
+     "address ranges (CIDR) that deliveries may reach besides public ones"},
+    {"egress.deny", &Settings::egress_deny, "", "", "", {}, "address ranges (CIDR) that they may not reach"},
+    {"egress.require_https", &Settings::egress_require_https, "false", "", "", {}, "refuse http URLs"},
+    {"egress.ports", &Settings::egress_ports, "", "", "", {}, "ports that may be used; empty: any"},
+    {"egress.ca_file", &Settings::egress_ca_file, "", "", "", {}, "PEM file of trusted roots instead of the system's"},
+    {"egress.resolver.threads", Count{&Settings::resolver_threads}, "16", "1", "256", {}, "name look-ups at once"},
+    {"egress.resolver.ttl", &Settings::resolver_ttl, "1m", "1s", "1h", {}, "how long an answer is reused"},
+    {"events.max_size", Bytes{&Settings::events_max_size}, "1MiB", "1KiB", "16MiB", {}, "largest data of an event"},
+    {"events.idempotency_window",
+     &Settings::events_idempotency_window,
+     "1d",
+     "1s",
+     "7d",
+     {},
+     "how long an idempotency key is remembered"},
+    {"access.read", &Settings::access_read, "", "", "", {}, "users and @groups that may read"},
+    {"access.emit", &Settings::access_emit, "", "", "", {}, "users and @groups that may also emit events"},
+    {"access.operate",
+     &Settings::access_operate,
+     "",
+     "",
+     "",
+     {},
+     "users and @groups that may also retry, cancel and ping"},
+    {"access.admin", &Settings::access_admin, "", "", "", {}, "users and @groups that may do everything"},
+    {"log.level",
+     &Settings::log_level,
+     "info",
+     "",
+     "",
+     {"debug", "info", "warning", "error"},
+     "least important record that is written"},
+    {"log.format",
+     &Settings::log_format,
+     "text",
+     "",
+     "",
+     {"text", "json", "journal"},
+     "how records are written to standard error"},
+};
 
 template <class T>
 std::optional<T> read_text(std::string_view text);
@@ -324,13 +309,12 @@ class Reader {
 
  private:
   static const Key* find(std::string_view name) {
-    const auto& keys = daemon::table();
-    const auto found = std::find_if(keys.begin(), keys.end(), [name](const Key& key) { return key.name == name; });
-    return found == keys.end() ? nullptr : &*found;
+    const auto found =
+        std::find_if(all_keys.begin(), all_keys.end(), [name](const Key& key) { return key.name == name; });
+    return found == all_keys.end() ? nullptr : &*found;
   }
   static bool is_section(const std::string& name) {
-    const auto& keys = daemon::table();
-    return std::any_of(keys.begin(), keys.end(),
+    return std::any_of(all_keys.begin(), all_keys.end(),
                        [prefix = name + "."](const Key& key) { return key.name.starts_with(prefix); });
   }
   std::string place(const toml::node& node) const {
@@ -345,7 +329,7 @@ class Reader {
   }
   void unknown(const std::string& name, const toml::node& node) {
     std::vector<std::string> names;
-    for (const Key& key : daemon::table()) {
+    for (const Key& key : all_keys) {
       names.emplace_back(key.name);
     }
     const auto meant = base::closest(name, names);
@@ -359,11 +343,11 @@ class Reader {
 
 }  // namespace
 
-std::span<const Key> configuration_keys() { return table(); }
+std::span<const Key> configuration_keys() { return all_keys; }
 
 Settings default_settings() {
   Settings settings;
-  for (const Key& key : table()) {
+  for (const Key& key : all_keys) {
     store_default(key, settings);
     settings.sources[std::string(key.name)] = "default";
   }
@@ -390,7 +374,7 @@ base::Result<void> read_settings(const std::string& path, Settings& settings) {
 std::string print_settings(const Settings& settings) {
   std::string text;
   std::string section;
-  for (const Key& key : table()) {
+  for (const Key& key : all_keys) {
     const std::string name(key.name);
     const std::size_t dot = name.find('.');
     if (name.substr(0, dot) != section) {

@@ -50,7 +50,7 @@ const std::string bytes_c1 = "X: a\x9b\r\nContent-Length: 0\r\n";
 const std::string interim = "HTTP/1.1 100 Continue\r\n\r\n";
 
 using K = OutcomeKind;
-const std::vector<Hostile> hostile_receivers{
+const std::vector<Hostile> hostile_receivers = {
     {"accepts and says nothing", [](ReceiverSide& s) { s.hold(); }, K::timeout, 0, "waiting for the response head"},
     {"closes without reading", [](ReceiverSide& s) { s.close(); }, K::reset},
     {"resets after the request", [](ReceiverSide& s) { s.read_request(), s.reset(); }, K::reset, 0, "reset"},
