@@ -3,17 +3,17 @@
 // that is a Result. Expected failures of the machine never end here either.
 #pragma once
 
-#include <source_location>
 #include <string_view>
 
 namespace webhookd::base {
 
-[[noreturn]] void fail_check(std::string_view what, std::source_location where);
+// The builtins stand in for std::source_location, which clang 14 does not have.
+[[noreturn]] void fail_check(std::string_view what, const char* file = __builtin_FILE(), int line = __builtin_LINE());
 
 // Aborts with the place and the words when `holds` is false.
-inline void check(bool holds, std::string_view what, std::source_location where = std::source_location::current()) {
+inline void check(bool holds, std::string_view what, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   if (!holds) [[unlikely]] {
-    fail_check(what, where);
+    fail_check(what, file, line);
   }
 }
 

@@ -70,7 +70,7 @@ void Engine::Impl::accept(std::vector<EventDraft> drafts, Time now,
   job->results.reserve(drafts.size());
   for (EventDraft& draft : drafts) {
     if (auto known = registry_.check_type(draft.type); !known) {
-      job->results.emplace_back(std::move(known.error()));
+      job->results.emplace_back(known.error());
       continue;
     }
     auto event = std::make_shared<domain::Event>();
@@ -186,7 +186,7 @@ void Engine::Impl::ping(WebhookId webhook, Time now, Completion<store::Accepted>
 void Engine::Impl::create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done) {
   note_now(now);
   if (auto checked = registry_.check_events(webhook); !checked) {
-    done(std::move(checked.error()));
+    done(checked.error());
     return;
   }
   webhook.id = {};
@@ -211,7 +211,7 @@ void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected,
     return;
   }
   if (auto checked = registry_.check_events(webhook); !checked) {
-    done(std::move(checked.error()));
+    done(checked.error());
     return;
   }
   webhook.version = expected + 1;

@@ -106,7 +106,8 @@ TEST_CASE("every member that has the wrong kind is refused by name, and only onc
       {"headers", "[]"},       {"secrets", "\"x\""}, {"signature", "1"},  {"format", "[]"},   {"timeout", "\"15s\""},
       {"max_in_flight", "{}"}, {"rate", "\"1/s\""},  {"retry", "5"}};
   for (const auto& [member, value] : wrong) {
-    CAPTURE(member);
+    const std::string shown = member;  // clang 14 does not capture a structured binding
+    CAPTURE(shown);
     const auto patched = patch_webhook("{\"" + member + "\":" + value + "}", shop(), domain::Webhook{});
     REQUIRE(patched.has_error());
     REQUIRE(patched.error().fields.size() == 1);
@@ -233,7 +234,8 @@ TEST_CASE("bad events name the field") {
       {R"({"type":"a.b","data":")" + std::string(2000, 'x') + "\"}", "/data"},
   };
   for (const auto& [body, pointer] : cases) {
-    CAPTURE(body.substr(0, 80));
+    const std::string shown = body.substr(0, 80);
+    CAPTURE(shown);
     const auto event = read_event(body, data_max);
     REQUIRE(event.has_error());
     REQUIRE_FALSE(event.error().fields.empty());

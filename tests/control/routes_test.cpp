@@ -192,7 +192,8 @@ TEST_CASE("bad query parameters are refused by name") {
                                                     {"q=%ff", "?q"},
                                                     {"q=%", "?q"}};
   for (const auto& [query, pointer] : cases) {
-    CAPTURE(query);
+    const std::string shown(query);  // clang 14 does not capture a structured binding
+    CAPTURE(shown);
     const auto filter = filter_of(query);
     REQUIRE(filter.has_error());
     CHECK(filter.error().code == base::ErrorCode::invalid_request);

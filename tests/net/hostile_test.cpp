@@ -158,7 +158,8 @@ TEST_CASE("hostile receivers do not disturb the attempts beside them") {
     }
   }
   for (const auto& [key, row] : started) {
-    CAPTURE(row->name);
+    const std::string shown(row->name);  // clang 14 does not capture a structured binding
+    CAPTURE(shown);
     CHECK(harness.wait_for(key).outcome.kind == row->kind);
   }
   CHECK(harness.doubles() == 0);

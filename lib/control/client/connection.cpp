@@ -58,7 +58,7 @@ std::optional<Steady::time_point> silence_end(const Request& request) {
 }  // namespace
 
 void throw_exception_from_error(const Failure& failure, const boost::source_location&) {
-  base::fail_check("an unchecked failure: " + failure.why, std::source_location::current());
+  base::fail_check("an unchecked failure: " + failure.why);
 }
 
 Connection::Connection(ConnectionOptions options) : options_(std::move(options)) {}

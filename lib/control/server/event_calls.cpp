@@ -176,7 +176,7 @@ class BatchReader {
       chunk.drafts.push_back(draft_of(std::move(*event)));
       chunk.lines.push_back({number_, std::nullopt});
     } else {
-      chunk.lines.push_back({number_, std::move(event.error())});
+      chunk.lines.push_back({number_, event.error()});
     }
   }
 

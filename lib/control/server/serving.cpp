@@ -314,7 +314,7 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
   auto request = read_head(context, session, parser, allowed);
   auto size = request ? check_body_size(context, *request, parser) : Result<void>(request.error());
   if (!size) {
-    const bool go_on = co_await refuse(session, parser, std::move(size.error()), std::move(allowed));
+    const bool go_on = co_await refuse(session, parser, size.error(), std::move(allowed));
     co_return go_on;
   }
   const std::size_t bound = body_bound(context, *request);
