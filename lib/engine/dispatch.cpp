@@ -8,7 +8,7 @@ namespace webhookd::engine {
 namespace {
 
 constexpr std::size_t heads_per_step = 4096;
-constexpr std::uint32_t claim_rows_min = 8;
+constexpr std::uint32_t claim_rows_min = 32;  // what one look into the store should be worth
 constexpr std::uint32_t claim_rows_max = 256;
 constexpr std::size_t claim_bytes_max = std::size_t{1} << 20;
 constexpr std::size_t sweep_rows = 256;

@@ -112,7 +112,7 @@ class Engine::Impl {
   void take_report(AttemptReport report);
   void put_back(Flight flight);
   void submit_settlements();
-  void take_settled(std::vector<store::Settlement> settlements, Result<std::vector<store::Settled>> result);
+  void take_settled(const std::vector<store::Settlement>& settlements, Result<std::vector<store::Settled>> result);
   void take_one_settled(const store::Settlement& settlement, const store::Settled& settled);
   void mirror_gone(Lane& lane, const store::Settlement& settlement);
 

@@ -82,18 +82,16 @@ void Engine::Impl::submit_settlements() {
   }
   resubmit_at_.reset();
   // The store may fail; the outcomes are kept until it has them. Settlements are idempotent.
-  auto kept = std::make_shared<std::vector<store::Settlement>>(settlements_);
-  store_.settle(std::exchange(settlements_, {}), back<std::vector<store::Settled>>([this, kept](auto result) {
-                  take_settled(std::move(*kept), std::move(result));
-                }));
+  const auto kept = std::make_shared<const std::vector<store::Settlement>>(std::exchange(settlements_, {}));
+  store_.settle(
+      kept, back<std::vector<store::Settled>>([this, kept](auto result) { take_settled(*kept, std::move(result)); }));
 }
 
-void Engine::Impl::take_settled(std::vector<store::Settlement> settlements,
+void Engine::Impl::take_settled(const std::vector<store::Settlement>& settlements,
                                 Result<std::vector<store::Settled>> result) {
   if (!result) {
     log_.write(base::LogLevel::error, "settle_failed", {{"error", result.error().detail}});
-    settlements_.insert(settlements_.end(), std::make_move_iterator(settlements.begin()),
-                        std::make_move_iterator(settlements.end()));
+    settlements_.insert(settlements_.end(), settlements.begin(), settlements.end());
     resubmit_at_ = now_ + resubmit_pause;
     return;
   }

@@ -187,12 +187,13 @@ class LmdbStore final : public Store {
     write(records, bytes, std::move(done),
           [items = std::move(items), now](Changes& changes) { return changes.accept(items, now); });
   }
-  void settle(std::vector<Settlement> settlements, Completion<std::vector<Settled>> done) override {
-    write(settlements.size() * 4, settlements.size() * attempt_bytes, std::move(done),
-          [settlements = std::move(settlements)](Changes& changes) { return changes.settle(settlements); });
+  void settle(Settlements settlements, Completion<std::vector<Settled>> done) override {
+    write(settlements->size() * 4, settlements->size() * attempt_bytes, std::move(done),
+          [settlements](Changes& changes) { return changes.settle(*settlements); });
   }
   void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) override {
-    write(messages.size() * 2, 0, std::move(done),
+    const std::size_t records = messages.size() * 2;  // taken before the move: arguments have no order
+    write(records, 0, std::move(done),
           [messages = std::move(messages)](Changes& changes) { return changes.wait_out(messages); });
   }
   void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {

@@ -12,7 +12,6 @@ namespace webhookd::store {
 
 namespace {
 
-using base::Error;
 using domain::Message;
 
 constexpr std::size_t attempts_shown = 200;
@@ -630,8 +629,8 @@ class MemoryStoreImpl final : public MemoryStore {
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
     queue([items = std::move(items), now](State& state) { return state.accept(items, now); }, std::move(done));
   }
-  void settle(std::vector<Settlement> settlements, Completion<std::vector<Settled>> done) override {
-    queue([settlements = std::move(settlements)](State& state) { return state.settle(settlements); }, std::move(done));
+  void settle(Settlements settlements, Completion<std::vector<Settled>> done) override {
+    queue([settlements](State& state) { return state.settle(*settlements); }, std::move(done));
   }
   void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) override {
     queue([messages = std::move(messages)](State& state) { return state.wait_out(messages); }, std::move(done));

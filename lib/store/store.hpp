@@ -76,6 +76,9 @@ struct Settlement {
   Time ended_at{};
 };
 
+// Shared, because the engine keeps them until they are durable and the store reads them in another thread.
+using Settlements = std::shared_ptr<const std::vector<Settlement>>;
+
 struct Settled {
   domain::Message message;  // as it now stands; `id` unset when the message is gone (its webhook was deleted)
   bool changed = false;     // false for a late or repeated outcome
@@ -238,7 +241,7 @@ class Store {
   // Writes.
   // All items in one transaction. Per item: Accepted, or idempotency_conflict, or store_full.
   virtual void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) = 0;
-  virtual void settle(std::vector<Settlement> settlements, Completion<std::vector<Settled>> done) = 0;
+  virtual void settle(Settlements settlements, Completion<std::vector<Settled>> done) = 0;
   // Messages that no longer wait are left alone (`changed` false).
   virtual void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) = 0;
   virtual void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;

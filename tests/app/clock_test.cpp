@@ -35,7 +35,7 @@ TEST_CASE("ten days of a receiver that answers 500: about 50 attempts at the pla
   const json message = told(daemon, {"show", id});
   CHECK(message["status"] == "failed");
   CHECK(message["reason"] == "expired");
-  const json log = message["attempt_log"];
+  const json& log = message["attempt_log"];
   CHECK(log.size() >= 48);
   CHECK(log.size() <= 56);
   CHECK(bad.requests() == log.size());

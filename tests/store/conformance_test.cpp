@@ -384,7 +384,8 @@ TEST_CASE_TEMPLATE("cancel, outcome and retry of one message take effect in the 
   Result<Message> cancelled = Error{};
   std::vector<store::Settled> settled;
   t.store.store().cancel(id, {}, start_time, [&](Result<Message> answer) { cancelled = std::move(answer); });
-  t.store.store().settle({settlement(id, 1, 200, start_time)},
+  const store::Settlement one = settlement(id, 1, 200, start_time);
+  t.store.store().settle(std::make_shared<const std::vector<store::Settlement>>(1, one),
                          [&](Result<std::vector<store::Settled>> answer) { settled = std::move(*answer); });
   const auto retried = t.store.retry(id, start_time + 1s).value();
   CHECK(cancelled.value().status == MessageStatus::cancelled);

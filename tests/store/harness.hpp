@@ -81,8 +81,8 @@ class Asker {
         .value();
   }
   std::vector<store::Settled> settle(std::vector<store::Settlement> settlements) {
-    return ask<std::vector<store::Settled>>([&](auto done) { store().settle(std::move(settlements), std::move(done)); })
-        .value();
+    const auto shared = std::make_shared<const std::vector<store::Settlement>>(std::move(settlements));
+    return ask<std::vector<store::Settled>>([&](auto done) { store().settle(shared, std::move(done)); }).value();
   }
   store::Settled settle(store::Settlement settlement) {
     return settle(std::vector<store::Settlement>{std::move(settlement)}).at(0);

@@ -288,8 +288,8 @@ class Player {
         settlements.back().attempt.trigger = domain::Trigger::manual;
       }
     }
-    pair_.write<std::vector<store::Settled>>(
-        [=](Store& store, auto done) { store.settle(settlements, std::move(done)); });
+    const auto shared = std::make_shared<const std::vector<store::Settlement>>(std::move(settlements));
+    pair_.write<std::vector<store::Settled>>([=](Store& store, auto done) { store.settle(shared, std::move(done)); });
   }
 
   void wait_out() {
