@@ -45,7 +45,7 @@ class LockedStore final : public store::Store {
               Completion<std::vector<base::Result<store::Accepted>>> done) override {
     write([&] { inner_->accept(std::move(items), now, std::move(done)); });
   }
-  void settle(std::vector<store::Settlement> settlements, Completion<std::vector<store::Settled>> done) override {
+  void settle(store::Settlements settlements, Completion<std::vector<store::Settled>> done) override {
     write([&] { inner_->settle(std::move(settlements), std::move(done)); });
   }
   void wait_out(std::vector<store::WaitedOut> messages, Completion<std::vector<store::Settled>> done) override {
