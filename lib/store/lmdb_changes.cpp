@@ -309,7 +309,7 @@ void Changes::replace(const Message& before, const Message& after) {
   changed_ = true;
 }
 
-Result<Message> Changes::cancel(MessageId id, const domain::Actor& actor, Time now) {
+Result<Message> Changes::existing_message(MessageId id) {
   const auto stored = rows_.message(id);
   if (!stored) {
     return stored.error();
@@ -317,23 +317,28 @@ Result<Message> Changes::cancel(MessageId id, const domain::Actor& actor, Time n
   if (!*stored) {
     return no_such_message(id);
   }
-  Message after = **stored;
+  return **stored;
+}
+
+Result<Message> Changes::cancel(MessageId id, const domain::Actor& actor, Time now) {
+  const auto stored = existing_message(id);
+  if (!stored) {
+    return stored.error();
+  }
+  Message after = *stored;
   if (const auto cancelled = domain::apply_cancel(after, actor, now); !cancelled) {
     return cancelled.error();
   }
-  replace(**stored, after);
+  replace(*stored, after);
   return after;
 }
 
 Result<Message> Changes::retry(MessageId id, const domain::Actor& actor, Time now) {
-  const auto stored = rows_.message(id);
+  const auto stored = existing_message(id);
   if (!stored) {
     return stored.error();
   }
-  if (!*stored) {
-    return no_such_message(id);
-  }
-  Message after = **stored;
+  Message after = *stored;
   const auto webhook = find_webhook(after.webhook);
   if (!webhook) {
     return webhook.error();
@@ -345,7 +350,7 @@ Result<Message> Changes::retry(MessageId id, const domain::Actor& actor, Time no
       !retried) {
     return retried.error();
   }
-  replace(**stored, after);
+  replace(*stored, after);
   return after;
 }
 

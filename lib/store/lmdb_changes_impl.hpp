@@ -60,6 +60,7 @@ class Changes {
   Settled wait_out_one(const WaitedOut& input);
   void turn_off_if_gone(const domain::Message& message, Time now);
   // Replaces a record and all that follows from it: due entry and counts.
+  Result<domain::Message> existing_message(MessageId id);  // not_found when there is none
   void replace(const domain::Message& before, const domain::Message& after);
 
   // A webhook that is not being deleted.
