@@ -30,6 +30,6 @@ Handler verify_signature, sign_body;
 // daemon.cpp
 Handler show_status, show_clock, advance_clock, call_api;
 // help.cpp
-Handler show_version, show_help;
+Handler show_version, show_help, print_completion;
 
 }  // namespace webhookd::whctl

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "complete.hpp"
 #include "help.hpp"
 #include "parse.hpp"
 #include "session.hpp"
@@ -33,6 +34,10 @@ ExitCode explain(const Console& console, const Invocation& invocation) {
 }  // namespace
 
 ExitCode run(const std::vector<std::string>& arguments, const Environment& environment, Console console) {
+  if (!arguments.empty() && arguments.front() == completion_word) {
+    print_offers({arguments.begin() + 1, arguments.end()}, environment, console);
+    return ExitCode::done;
+  }
   const auto invocation = parse(arguments);
   if (!invocation) return fail(console, invocation.error());
   if (invocation->has("help")) return explain(console, *invocation);

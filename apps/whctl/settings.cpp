@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 #include "values.hpp"
@@ -17,6 +18,20 @@ using client::Result;
 namespace {
 
 constexpr std::string_view system_socket = "/run/webhookd/webhookd.sock";
+
+constexpr std::array variables{
+    EnvironmentVariable{"WHCTL_SOCKET", "The daemon's socket, as `--socket`."},
+    EnvironmentVariable{"WHCTL_OUTPUT", "How data is printed, as `--output`."},
+    EnvironmentVariable{"WHCTL_PAGER", "The pager; empty or `cat` for none. Else `PAGER`, else `less`."},
+    EnvironmentVariable{"EDITOR", "What `whctl edit` opens; `VISUAL` is asked first."},
+    EnvironmentVariable{"NO_COLOR", "When set and not empty: no colours, unless `--color` says otherwise."},
+    EnvironmentVariable{"CLICOLOR_FORCE", "When set and not 0: colours even without a terminal."},
+    EnvironmentVariable{"LC_ALL", "With `LC_CTYPE` and `LANG`: whether the terminal shows UTF-8."},
+    EnvironmentVariable{
+        "XDG_RUNTIME_DIR",
+        "Where a user's daemon has its socket, `webhookd.sock`; used when it exists. Else the system's: "
+        "`/run/webhookd/webhookd.sock`."},
+    EnvironmentVariable{"XDG_CONFIG_HOME", "Where `whctl/config.toml` is; `~/.config` by default."}};
 
 struct FileSettings {
   std::optional<std::string> socket;
@@ -86,6 +101,8 @@ Result<Format> chosen_format(const Invocation& invocation, const Environment& en
 }
 
 }  // namespace
+
+std::span<const EnvironmentVariable> environment_variables() { return variables; }
 
 Result<Settings> resolve_settings(const Invocation& invocation, const Environment& environment) {
   const auto file = read_config(config_path(environment));

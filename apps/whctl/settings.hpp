@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,13 @@ namespace webhookd::whctl {
 
 // The value of an environment variable; nothing when it is not set.
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
+
+struct EnvironmentVariable {
+  std::string_view name;
+  std::string_view help;
+};
+// Those that the tool reads, for the manual page.
+std::span<const EnvironmentVariable> environment_variables();
 
 struct Settings {
   std::string socket_path;
