@@ -78,6 +78,7 @@ const Argument webhooks_argument{"WEBHOOK", Role::webhook, "ids, unique id prefi
                                  repeated};
 const Argument messages_argument{"MESSAGE", Role::message, "ids or unique id prefixes", required, repeated};
 const Argument type_argument{"TYPE", Role::event_type, "a type of the catalogue"};
+const Flag wait_timeout_flag{"timeout", 0, "D", "with --wait: at most this long; for ever by default", Role::duration};
 const Flag reason_flag{"reason", 0, "TEXT", "why, kept with the message"};
 
 std::vector<Command> webhook_commands() {
@@ -142,7 +143,7 @@ std::vector<Command> webhook_commands() {
       {"ping",
        "sends a webhook.ping message and prints its id",
        {webhook_argument},
-       {{"wait", 0, "", "until it is delivered or fails for good"}},
+       {{"wait", 0, "", "until it is delivered or fails for good"}, wait_timeout_flag},
        {{"whctl ping orders --wait", "does it answer?"}},
        ping_webhook},
       {"secret show",
@@ -191,16 +192,20 @@ std::vector<Command> event_commands() {
         {"batch", 0, "FILE|-", "one event a line: {\"type\",\"data\",\"timestamp\"?,\"idempotency_key\"?}", Role::file},
         {"key", 0, "K", "idempotency key: the same key within 24 h creates nothing"},
         {"at", 0, "TIME", "when it happened; now by default", Role::time},
-        {"wait", 0, "", "until all its messages have settled"}},
+        {"wait", 0, "", "until all its messages have settled"},
+        wait_timeout_flag},
        {{"whctl emit subscription.create -d '{\"subscription\":{\"id\":7}}'", "data on the command line"},
         {"whctl emit subscription.delete -d @event.json --key order-17", "from a file, once"},
+        {"whctl emit subscription.create -d @event.json --wait --timeout 1m",
+         "exits 0 when it was delivered, 8 when not"},
         {"whctl emit --batch events.ndjson", "many"}},
        emit_event},
       {"trigger",
        "emits the example of a type",
        {type_argument},
        {{"set", 0, "A.B=JSON", "replaces a member of the example; may be repeated", Role::text, optional, repeated},
-        {"wait", 0, "", "until all its messages have settled"}},
+        {"wait", 0, "", "until all its messages have settled"},
+        wait_timeout_flag},
        {{"whctl trigger subscription.create --set subscription.id=42", ""}},
        trigger_event},
   };
@@ -214,7 +219,7 @@ std::vector<Command> message_commands() {
        {{"number", 'n', "N", "how many; 50 by default", Role::number},
         {"status", 0, "S,...", "only these", Role::text, optional, once, message_statuses(), true},
         {"event", 0, "TYPE", "only of this type", Role::event_type},
-        {"since", 0, "T", "made at or after: a time, a date, or how long ago (1h)", Role::time},
+        {"since", 0, "T", "made at or after: a time, a date, today, yesterday, or how long ago (1h)", Role::time},
         {"until", 0, "T", "made before", Role::time},
         {"grep", 0, "TEXT", "only with this in id, type or failure"},
         {"code", 0, "CODE", "only with this last HTTP status: 503, or 5xx"},
@@ -235,6 +240,12 @@ std::vector<Command> message_commands() {
        {reason_flag},
        {{"whctl cancel msg_0000000000000", ""}},
        cancel_messages},
+      {"why",
+       "says in words where a message stands, why, and what happens next",
+       {{"MESSAGE", Role::message, "id or unique id prefix"}},
+       {},
+       {{"whctl why msg_0000000000000", ""}, {"whctl why msg_0000000000000 --fields cause", "one word for a script"}},
+       explain_message},
       {"wait",
        "waits until messages, or all messages of events, have settled",
        {{"ID", Role::subject, "messages or events", required, repeated}},
@@ -331,6 +342,7 @@ const std::vector<Flag>& global_flags() {
       {"fields", 0, "A,B", "only these members, in this order"},
       {"quiet", 'q', "", "ids alone, one a line; no prose"},
       {"no-headers", 0, "", "no header line"},
+      {"no-pager", 0, "", "no pager, also for what is longer than the screen"},
       {"no-trunc", 0, "", "cut nothing to the terminal's width"},
       {"color", 0, "WHEN", "colours", Role::text, optional, once, {"auto", "always", "never"}},
       {"connect-timeout", 0, "D", "for the connection to the daemon; 5s by default", Role::duration},

@@ -100,6 +100,18 @@ Result<Format> chosen_format(const Invocation& invocation, const Environment& en
   return unknown_word(what, "\"" + word + "\" is none of " + base::join(choices, ", "), word, choices);
 }
 
+std::string chosen_pager(const Invocation& invocation, const Environment& environment) {
+  if (invocation.has("no-pager")) return {};
+  std::string pager = "less";
+  for (const std::string_view name : {"WHCTL_PAGER", "PAGER"}) {
+    if (const auto value = environment(name)) {
+      pager = *value;
+      break;
+    }
+  }
+  return pager == "cat" ? std::string() : pager;
+}
+
 }  // namespace
 
 std::span<const EnvironmentVariable> environment_variables() { return variables; }
@@ -117,6 +129,7 @@ Result<Settings> resolve_settings(const Invocation& invocation, const Environmen
   settings.truncates = !invocation.has("no-trunc");
   settings.assumes_yes = invocation.has("yes");
   settings.never_asks = invocation.has("no-input");
+  settings.pager = chosen_pager(invocation, environment);
   if (invocation.has("color")) settings.color = invocation.value("color");
   if (invocation.has("fields")) settings.fields = split_list(invocation.value("fields"));
   if (invocation.has("connect-timeout")) {
@@ -130,6 +143,15 @@ Result<Settings> resolve_settings(const Invocation& invocation, const Environmen
     settings.wait_for_daemon = *duration;
   }
   return settings;
+}
+
+bool speaks_utf8(const Environment& environment) {
+  for (const std::string_view name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string value = base::to_lower(set_value(environment, name));
+    if (value.empty()) continue;
+    return value.find("utf-8") != std::string::npos || value.find("utf8") != std::string::npos;
+  }
+  return false;
 }
 
 bool wants_color(const Settings& settings, const Environment& environment, bool is_terminal) {

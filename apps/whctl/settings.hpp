@@ -38,9 +38,13 @@ struct Settings {
   base::Duration wait_for_daemon{0};
   bool assumes_yes = false;
   bool never_asks = false;
+  std::string pager;  // a shell command; empty: none
 };
 
 client::Result<Settings> resolve_settings(const Invocation& invocation, const Environment& environment);
+
+// Whether LC_ALL, LC_CTYPE or LANG, the first that is set, names UTF-8.
+bool speaks_utf8(const Environment& environment);
 
 // By flag, then NO_COLOR, CLICOLOR_FORCE, then whether it is a terminal that knows colours.
 bool wants_color(const Settings& settings, const Environment& environment, bool is_terminal);

@@ -40,12 +40,14 @@ int run_on(const std::string& command, const std::string& pattern) {
 TEST_CASE("man/ and completions/ are as the tables say; ./dev docs writes them anew") {
   const auto written = webhookd::docs::written_files();
   const auto committed = committed_files();
-  for (const auto& [path, text] : written) {
+  for (const auto& [file, text] : written) {
+    const std::string path = file;
     CAPTURE(path);
     REQUIRE(committed.contains(path));
     CHECK_MESSAGE(committed.at(path) == text, "stale: run ./dev docs");
   }
-  for (const auto& [path, text] : committed) {
+  for (const auto& [file, text] : committed) {
+    const std::string path = file;
     CAPTURE(path);
     CHECK_MESSAGE(written.contains(path), "nothing writes this file any more: run ./dev docs");
   }
