@@ -29,6 +29,10 @@ Handler show_logs, retry_messages, cancel_messages, wait_for_subjects;
 Handler export_manifest, diff_manifest, apply_manifest, import_endpoints;
 // listen.cpp
 Handler listen_for_requests;
+// tunnel.cpp
+Handler join_standard_streams;
+// top.cpp
+Handler watch_daemon;
 // signatures.cpp
 Handler verify_signature, sign_body;
 // daemon.cpp

@@ -32,6 +32,9 @@ class KeysLeftToProgram {
 
 [[noreturn]] void become(const std::vector<std::string>& arguments, int input, const Defaults& defaults) {
   constexpr int not_found = 127;
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int signal : {SIGINT, SIGQUIT, SIGPIPE}) std::signal(signal, SIG_DFL);
   if (input >= 0) ::dup2(input, STDIN_FILENO);
   for (const auto& [name, value] : defaults) ::setenv(name.c_str(), value.c_str(), 0);

@@ -133,6 +133,7 @@ struct Receiver::Peer {
   Steady::time_point active_at{};
   bool has_continued = false;
   bool closes = false;
+  bool drops = false;  // at answer_at, instead of answering
 
   bool is_over() const { return closes && out.empty() && answer.empty(); }
   Steady::time_point wakes_at() const { return answer.empty() ? active_at + silence_max : answer_at; }
@@ -164,6 +165,10 @@ struct Receiver::Peer {
   // False when serving is to stop.
   bool turn(Steady::time_point now, base::Duration delay, const OnRequest& on_request) {
     if (!answer.empty() && now >= answer_at) {
+      if (drops) {
+        end();
+        return true;
+      }
       out += std::exchange(answer, {});
       has_continued = false;
     }
@@ -188,6 +193,7 @@ struct Receiver::Peer {
     const auto status = on_request(request);
     if (!status) return false;
     closes = base::equals_ignoring_case(request.header("connection"), "close");
+    drops = *status == dropped;
     answer = answer_text(*status, !closes);
     answer_at = now + delay;
     return delay.count() > 0 || turn(now, delay, on_request);

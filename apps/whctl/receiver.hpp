@@ -42,7 +42,8 @@ class Receiver {
 
   std::uint16_t port() const { return port_; }
 
-  // The status to answer with, or nothing to stop serving.
+  // The status to answer with, `dropped` for none: the connection is closed; or nothing to stop serving.
+  static constexpr int dropped = 0;
   using OnRequest = std::function<std::optional<int>(const ReceivedRequest& request)>;
   // Serves until `stop` (a descriptor) becomes readable or on_request gives nothing.
   void serve(base::Duration delay, int stop, const OnRequest& on_request);

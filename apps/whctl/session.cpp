@@ -7,6 +7,7 @@
 
 #include "exit_codes.hpp"
 #include "safe_text.hpp"
+#include "tunnel.hpp"
 
 namespace webhookd::whctl {
 
@@ -60,7 +61,8 @@ std::string name_of_pointer(std::string_view pointer) {
 Session::Session(Settings settings, const Environment& environment, Console console)
     : settings_(std::move(settings)),
       console_(console),
-      connection_({settings_.socket_path, settings_.connect_timeout, settings_.wait_for_daemon}),
+      connection_({settings_.socket_path, settings_.connect_timeout, settings_.wait_for_daemon,
+                   dialler_of(settings_.socket_path)}),
       output_(output_options(settings_, environment, console_), console_.out, [this] { return now(); }) {}
 
 void Session::check_version(const client::ResponseHead& head) {

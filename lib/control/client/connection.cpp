@@ -86,25 +86,31 @@ Result<void> Connection::open() {
 }
 
 Result<void> Connection::open_once() {
-  const std::string& path = options_.socket_path;
+  auto socket = options_.dial ? options_.dial() : connect_to_socket(options_.socket_path, options_.connect_timeout);
+  if (!socket) return socket.error();
+  socket_ = *socket;
+  return {};
+}
+
+Result<int> connect_to_socket(const std::string& path, Duration connect_timeout) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path || path.find('\0') != std::string::npos) {
     return failure(codes::usage, path, "a socket path has 1 to 107 bytes");
   }
   path.copy(address.sun_path, path.size());
-  socket_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (socket_ < 0) return failure(codes::io, path, std::strerror(errno));
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket < 0) return failure(codes::io, path, std::strerror(errno));
 
-  const auto give_up = Steady::now() + options_.connect_timeout;
-  while (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  const auto give_up = Steady::now() + connect_timeout;
+  while (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     const int error = errno;
     if (error == EINTR) continue;
     if (error == EAGAIN && Steady::now() < give_up) {  // the daemon's backlog is full: it lives, and is busy
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
       continue;
     }
-    close();
+    ::close(socket);
     if (error == EAGAIN) return failure(codes::timed_out, path, "the daemon did not take the connection in time");
     if (error == EACCES || error == EPERM) {
       return failure(codes::socket_denied, path, "permission denied",
@@ -114,7 +120,7 @@ Result<void> Connection::open_once() {
     return failure(codes::unreachable, path, is_absent ? "no daemon is listening there" : std::strerror(error),
                    std::string(start_hint));
   }
-  return {};
+  return socket;
 }
 
 Result<Response> Connection::request(const Request& request) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +24,15 @@ namespace webhookd::client {
 using base::Duration;
 
 struct ConnectionOptions {
-  std::string socket_path;
+  std::string socket_path;  // what failures name
   Duration connect_timeout{5000};
   Duration wait_for_daemon{0};  // how long a missing daemon may take to appear
+  // Another way to a daemon than a socket of this machine: gives a connected stream socket.
+  std::function<Result<int>()> dial = nullptr;
 };
+
+// A connected socket, not blocking, that the caller owns.
+Result<int> connect_to_socket(const std::string& path, Duration connect_timeout);
 
 struct Request {
   std::string_view method = "GET";

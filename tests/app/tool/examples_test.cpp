@@ -34,6 +34,8 @@ struct Fixture {
     place.write("endpoints.json",
                 "{\"data\":[{\"id\":\"ep_1\",\"uid\":\"portal\",\"url\":\"https://portal.example/hook\","
                 "\"filterTypes\":[\"subscription.create\"],\"disabled\":false}]}");
+    place.write("requests.ndjson",
+                "{\"method\":\"POST\",\"target\":\"/\",\"headers\":[[\"x\",\"y\"]],\"body\":\"{}\"}\n");
     place.write("key", secret);
     place.write("body", "{\"test\": 2432232314}");
     if (!has_webhooks) return;

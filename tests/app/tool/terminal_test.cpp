@@ -1,0 +1,198 @@
+// The tool on a real terminal (a pseudo terminal): the live view, Ctrl-C, the restored screen; and the way through ssh.
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "support/counting_receiver.hpp"
+#include "support/process.hpp"
+
+namespace {
+
+using namespace webhookd::support;
+using nlohmann::json;
+
+// whctl on a terminal of 100 columns and 30 lines.
+class OnTerminal {
+ public:
+  OnTerminal(const Daemon& daemon, std::vector<std::string> words) {
+    winsize size{30, 100, 0, 0};
+    pid_ = ::forkpty(&terminal_, nullptr, nullptr, &size);
+    if (pid_ == 0) {
+      ::setenv("LC_ALL", "C.UTF-8", 1);
+      ::setenv("TERM", "xterm", 1);
+      words.insert(words.begin(), {"whctl", "--socket", daemon.socket()});
+      std::vector<char*> pointers;
+      for (auto& word : words) pointers.push_back(word.data());
+      pointers.push_back(nullptr);
+      ::execv(WHCTL_BINARY, pointers.data());
+      ::_exit(127);
+    }
+    ::tcgetattr(terminal_, &before_);
+  }
+  ~OnTerminal() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+    ::close(terminal_);
+  }
+  OnTerminal(const OnTerminal&) = delete;
+  OnTerminal& operator=(const OnTerminal&) = delete;
+
+  bool shows(const std::string& text) {
+    return eventually([&] {
+      drain();
+      return seen_.find(text) != std::string::npos;
+    });
+  }
+  void type(const std::string& keys) { REQUIRE(::write(terminal_, keys.data(), keys.size()) > 0); }
+  // `keys` are typed until it ends: nothing says when a program that prints nothing has begun to listen.
+  int ended(const std::string& keys = "") {
+    int status = 0;
+    const bool is_over = eventually([&] {
+      drain();
+      if (!keys.empty()) type(keys);
+      return ::waitpid(pid_, &status, WNOHANG) == pid_;
+    });
+    REQUIRE(is_over);
+    pid_ = -1;
+    drain();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  // Lines are edited and echoed again, as before.
+  bool is_restored() const {
+    termios now{};
+    ::tcgetattr(terminal_, &now);
+    return now.c_lflag == before_.c_lflag;
+  }
+  const std::string& seen() const { return seen_; }
+
+ private:
+  void drain() {
+    std::array<char, 4096> buffer{};
+    pollfd entry{terminal_, POLLIN, 0};
+    while (::poll(&entry, 1, 0) > 0) {
+      const auto got = ::read(terminal_, buffer.data(), buffer.size());
+      if (got <= 0) return;
+      seen_.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+  }
+
+  int terminal_ = -1;
+  pid_t pid_ = -1;
+  termios before_{};
+  std::string seen_;
+};
+
+const std::string other_screen = "\x1b[?1049h";
+const std::string own_screen = "\x1b[?1049l";
+
+}  // namespace
+
+TEST_CASE("top shows the daemon, cancels by a key, and gives the terminal back") {
+  const Daemon daemon;
+  CountingReceiver bad([](const auto&) { return 503; });
+  daemon.tell({"create", "orders", "--url", bad.url(), "-e", "*", "--retry-initial", "1h"});
+  daemon.tell({"emit", "api.create", "-d", "{}"});
+  REQUIRE(eventually([&] { return !daemon.tell({"logs", "--status", "retrying", "-q"}).empty(); }));
+  OnTerminal top(daemon, {"top", "--interval", "100ms"});
+  CHECK(top.shows(other_screen));
+  CHECK(top.shows("HTTP 503"));
+  CHECK(top.shows("in flight"));
+  top.type("c");
+  CHECK(top.shows("is now cancelled"));
+  CHECK(daemon.tell({"logs", "--status", "cancelled", "-q"}) != "");
+  top.type("q");
+  CHECK(top.ended() == 0);
+  CHECK(top.seen().ends_with(own_screen));
+  CHECK(top.is_restored());
+}
+
+TEST_CASE("Ctrl-C ends top and listen with 130, the terminal is as before and the webhook gone") {
+  const Daemon daemon;
+  OnTerminal top(daemon, {"top"});
+  CHECK(top.shows("in flight"));
+  top.type("\x03");
+  CHECK(top.ended() == 130);
+  CHECK(top.seen().find(own_screen) != std::string::npos);
+  CHECK(top.is_restored());
+  OnTerminal listener(daemon, {"listen", "--webhook", "try", "-e", "*"});
+  CHECK(listener.shows("listening on"));
+  listener.type("\x03");
+  CHECK(listener.ended() == 130);
+  CHECK(daemon.tell({"list", "-q"}) == "");
+}
+
+TEST_CASE("Ctrl-C ends a wait and a question with 130, and nothing was done") {
+  const Daemon daemon;
+  CountingReceiver bad([](const auto&) { return 503; });
+  daemon.tell({"create", "orders", "--url", bad.url(), "-e", "*", "--retry-initial", "1h"});
+  const std::string event = daemon.tell({"emit", "api.create", "-d", "{}"});
+  OnTerminal waiting(daemon, {"wait", event});
+  REQUIRE(eventually([&] { return bad.requests() > 0; }));
+  CHECK(waiting.ended("\x03") == 130);
+  OnTerminal question(daemon, {"delete", "orders"});
+  CHECK(question.shows("[y/N]"));
+  question.type("\x03");
+  CHECK(question.ended() == 130);
+  CHECK(daemon.whctl({"show", "orders"}).exit_code == 0);
+}
+
+TEST_CASE("without a terminal top is status") {
+  const Daemon daemon;
+  CHECK(json::parse(daemon.tell({"top", "-o", "json"})).contains("engine"));
+}
+
+TEST_CASE("ssh://host reaches a daemon through the system's ssh, and what ssh says is shown as it is") {
+  const Daemon daemon;
+  const auto& place = daemon.directory();
+  const std::string binary = WHCTL_BINARY;
+  const std::string folder = binary.substr(0, binary.rfind('/'));
+  // Stands for ssh: keeps its words, and runs the last one as the other machine's shell would.
+  place.write("ssh", "#!/bin/sh\necho \"$@\" >> " + place.path() + "/ssh.log\nfor last; do :; done\nPATH=" + folder +
+                         ":$PATH exec sh -c \"$last\"\n");
+  REQUIRE(run({"/bin/chmod", "+x", place.path() + "/ssh"}).exit_code == 0);
+  const std::vector<std::string> environment{"PATH=" + place.path() + ":/usr/bin:/bin"};
+  const auto through_ssh = [&](std::vector<std::string> words, const std::string& input = "") {
+    words.insert(words.begin(), {binary, "--socket", "ssh://deploy@box.example:2222" + daemon.socket()});
+    return run(words, input, std::chrono::seconds(60), environment);
+  };
+  CHECK(through_ssh({"create", "orders", "--url", "http://127.0.0.1:9/", "-e", "*"}).exit_code == 0);
+  CHECK(daemon.tell({"list", "-o", "name"}) == "orders");
+  CHECK(through_ssh({"show", "no such"}).exit_code == 3);
+  const std::string large(600'000, 'x');
+  CHECK(through_ssh({"emit", "api.create", "-d", "-"}, "\"" + large + "\"").exit_code == 0);
+  const std::string message = daemon.tell({"logs", "-q"});
+  CHECK(through_ssh({"show", message, "-o", "json"}).out.find(large) != std::string::npos);
+  const Ran log = run({"/bin/cat", place.path() + "/ssh.log"});
+  CHECK(
+      log.out.starts_with("-T -l deploy -p 2222 -- box.example whctl --socket '" + daemon.socket() + "' dial-stdio\n"));
+
+  place.write("ssh", "#!/bin/sh\necho 'ssh: connect to host box.example port 22: Connection refused' >&2\nexit 255\n");
+  const Ran refused = through_ssh({"list"});
+  CHECK(refused.exit_code == 6);
+  CHECK(refused.err.starts_with("ssh: connect to host box.example port 22: Connection refused\nwhctl: ssh://"));
+  const Ran wrong =
+      run({binary, "--socket", "ssh://-oProxyCommand=x/y", "list"}, "", std::chrono::seconds(5), environment);
+  CHECK(wrong.exit_code == 2);
+}
+
+TEST_CASE("the tool starts in a few milliseconds") {
+  std::chrono::steady_clock::duration best = std::chrono::hours(1);
+  for (int i = 0; i < 20; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(run({WHCTL_BINARY, "version"}).exit_code == 0);
+    best = std::min(best, std::chrono::steady_clock::now() - start);
+  }
+  MESSAGE("fork, exec and `whctl version`: " << std::chrono::duration_cast<std::chrono::microseconds>(best).count()
+                                             << " us at best");
+  CHECK(best < std::chrono::milliseconds(50));
+}
