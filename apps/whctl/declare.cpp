@@ -128,6 +128,20 @@ Result<ExitCode> apply_manifest(Session& session, const Invocation& invocation) 
   return apply_plan(session, *steps, invocation.has("dry-run"));
 }
 
+Result<ExitCode> import_types(Session& session, const Invocation& invocation) {
+  const auto& file = invocation.value("FILE");
+  const auto text = read_input(file, session.console().in);
+  if (!text) return text.error();
+  auto manifest = read_manifest(*text, file == "-" ? "standard input" : file, folder_of(file));
+  if (!manifest) return manifest.error();
+  if (!manifest->webhooks.empty()) {
+    return failure(client::codes::usage, file, "holds webhooks, too", "`whctl apply -f` makes all of it");
+  }
+  const auto steps = make_plan(session, *manifest, {false, true});
+  if (!steps) return steps.error();
+  return apply_plan(session, *steps, false);
+}
+
 Result<ExitCode> import_endpoints(Session& session, const Invocation& invocation) {
   const auto& file = invocation.value("FILE");
   const auto text = read_input(file, session.console().in);

@@ -26,7 +26,7 @@ Handler emit_event, trigger_event;
 // messages.cpp
 Handler show_logs, retry_messages, cancel_messages, wait_for_subjects;
 // declare.cpp
-Handler export_manifest, diff_manifest, apply_manifest, import_endpoints;
+Handler export_manifest, diff_manifest, apply_manifest, import_endpoints, import_types;
 // listen.cpp
 Handler listen_for_requests;
 // tunnel.cpp

@@ -34,6 +34,7 @@ struct Fixture {
     place.write("endpoints.json",
                 "{\"data\":[{\"id\":\"ep_1\",\"uid\":\"portal\",\"url\":\"https://portal.example/hook\","
                 "\"filterTypes\":[\"subscription.create\"],\"disabled\":false}]}");
+    place.write("types.toml", "[[type]]\nname = \"invoice.sent\"\ndescription = \"an invoice was sent\"\n");
     place.write("requests.ndjson",
                 "{\"method\":\"POST\",\"target\":\"/\",\"headers\":[[\"x\",\"y\"]],\"body\":\"{}\"}\n");
     place.write("key", secret);
