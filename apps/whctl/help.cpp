@@ -60,7 +60,9 @@ std::string wrapped(std::string_view prose) {
     prose.remove_prefix(std::min(prose.size(), word.size() + 1));
     if (line.size() + 1 + word.size() > width) text += std::exchange(line, " ") + "\n";
     if (!word.empty()) line.append(" ").append(word);
-    if (ends_paragraph || prose.empty()) text += std::exchange(line, " ") + "\n";
+    if (!ends_paragraph && !prose.empty()) continue;
+    text += (line == " " ? "" : line) + "\n";
+    line = " ";
   }
   return text;
 }
