@@ -1,6 +1,8 @@
 #include "definition.hpp"
 
+#include <algorithm>
 #include <array>
+#include <span>
 
 #include "control/protocol/json_write.hpp"
 #include "domain/header.hpp"
@@ -22,9 +24,9 @@ Result<void> write_text(JsonWriter& json, const Invocation& invocation, std::str
   return {};
 }
 
-Result<void> write_events(JsonWriter& json, const Invocation& invocation, std::string_view flag, Session&) {
+Result<void> write_list(JsonWriter& json, const Invocation& invocation, std::string_view flag, Session&) {
   json.begin_array();
-  for (const auto& type : invocation.all(flag)) json.string(type);
+  for (const auto& element : invocation.all(flag)) json.string(element);
   json.end_array();
   return {};
 }
@@ -95,7 +97,7 @@ struct Member {
 };
 
 constexpr std::array members{Member{"url", "url", write_text},
-                             Member{"event", "events", write_events},
+                             Member{"event", "events", write_list},
                              Member{"inactive", "status", write_inactive},
                              Member{"name", "display_name", write_text},
                              Member{"description", "description", write_text},
@@ -110,8 +112,28 @@ constexpr std::array retry_members{
     Member{"retry-initial", "initial", write_duration}, Member{"retry-factor", "factor", write_decimal},
     Member{"retry-max", "max", write_duration}, Member{"retry-window", "window", write_duration}};
 
-template <std::size_t count>
-Result<void> write_members(JsonWriter& json, const std::array<Member, count>& table, const Invocation& invocation,
+constexpr std::array tls_members{Member{"tls-client-cert", "client_cert", write_text},
+                                 Member{"tls-client-key", "client_key", write_text}};
+constexpr std::array header_file_members{Member{"auth-file", "file", write_text}};
+constexpr std::array oauth2_members{Member{"oauth2-token-url", "token_url", write_text},
+                                    Member{"oauth2-client-id", "client_id", write_text},
+                                    Member{"oauth2-client-secret-file", "client_secret_file", write_text},
+                                    Member{"oauth2-scope", "scopes", write_list}};
+
+// Members that are objects. The word `none` for the first flag of a removable one takes the object away.
+struct Group {
+  std::string_view name;
+  std::string_view type;  // the object's "type"; empty when it has none
+  std::span<const Member> members;
+  bool is_removable;
+};
+
+constexpr std::array groups{Group{"retry", "", retry_members, false}, Group{"tls", "", tls_members, true},
+                            Group{"auth", "header_file", header_file_members, true},
+                            Group{"auth", "oauth2", oauth2_members, false}};
+constexpr std::string_view removing = "none";
+
+Result<void> write_members(JsonWriter& json, std::span<const Member> table, const Invocation& invocation,
                            Session& session) {
   for (const auto& member : table) {
     if (!invocation.has(member.flag)) continue;
@@ -122,11 +144,39 @@ Result<void> write_members(JsonWriter& json, const std::array<Member, count>& ta
   return {};
 }
 
-bool names_retry(const Invocation& invocation) {
-  for (const auto& member : retry_members) {
-    if (invocation.has(member.flag)) return true;
+bool is_named(const Group& group, const Invocation& invocation) {
+  return std::any_of(group.members.begin(), group.members.end(),
+                     [&](const Member& member) { return invocation.has(member.flag); });
+}
+
+Result<void> write_group(JsonWriter& json, const Group& group, const Invocation& invocation, Session& session) {
+  const auto first = group.members.front().flag;
+  json.name(group.name);
+  if (group.is_removable && invocation.has(first) && invocation.value(first) == removing) {
+    json.null();
+    return {};
   }
-  return false;
+  json.begin_object();
+  if (!group.type.empty()) json.name("type").string(group.type);
+  auto written = write_members(json, group.members, invocation, session);
+  if (!written) return written.error();
+  json.end_object();
+  return {};
+}
+
+Result<void> write_groups(JsonWriter& json, const Invocation& invocation, Session& session) {
+  const Group* last = nullptr;
+  for (const auto& group : groups) {
+    if (!is_named(group, invocation)) continue;
+    if (last != nullptr && last->name == group.name) {
+      return failure(client::codes::usage, "--" + std::string(group.members.front().flag),
+                     "cannot be combined with --" + std::string(last->members.front().flag));
+    }
+    auto written = write_group(json, group, invocation, session);
+    if (!written) return written.error();
+    last = &group;
+  }
+  return {};
 }
 
 }  // namespace
@@ -141,12 +191,8 @@ Result<std::string> definition_members(const Invocation& invocation, Session& se
     written = write_headers(json, invocation, "header", session);
     if (!written) return written.error();
   }
-  if (names_retry(invocation)) {
-    json.name("retry").begin_object();
-    written = write_members(json, retry_members, invocation, session);
-    if (!written) return written.error();
-    json.end_object();
-  }
+  written = write_groups(json, invocation, session);
+  if (!written) return written.error();
   return text;
 }
 

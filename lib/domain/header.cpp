@@ -53,17 +53,26 @@ std::string_view trim(std::string_view text) {
 
 }  // namespace
 
+std::optional<std::string> header_name_fault(const std::string& name) {
+  if (name.empty()) {
+    return "a header name must not be empty";
+  }
+  if (!std::all_of(name.begin(), name.end(), is_token_character)) {
+    return "a header name consists of letters, digits and " + std::string(token_marks);
+  }
+  if (is_owned(name)) {
+    return name + " belongs to framing or signing and cannot be set";
+  }
+  return std::nullopt;
+}
+
+bool is_header_value(std::string_view value) { return std::all_of(value.begin(), value.end(), is_value_character); }
+
 std::optional<std::string> header_fault(const Header& header) {
-  if (header.name.empty()) {
-    return "headers: a header name must not be empty";
+  if (auto fault = header_name_fault(header.name)) {
+    return "headers: " + *fault;
   }
-  if (!std::all_of(header.name.begin(), header.name.end(), is_token_character)) {
-    return "headers: a header name consists of letters, digits and " + std::string(token_marks);
-  }
-  if (is_owned(header.name)) {
-    return "headers: " + header.name + " belongs to framing or signing and cannot be set";
-  }
-  if (!std::all_of(header.value.begin(), header.value.end(), is_value_character)) {
+  if (!is_header_value(header.value)) {
     return "headers: the value of " + header.name + " must be visible ASCII, space or tab (no line breaks)";
   }
   return std::nullopt;

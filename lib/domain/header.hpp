@@ -18,6 +18,9 @@ struct Header {
   bool operator==(const Header&) const = default;
 };
 
+// What is wrong with a name that somebody wants to set; nothing when it may be.
+std::optional<std::string> header_name_fault(const std::string& name);
+bool is_header_value(std::string_view value);
 // What is wrong with it, in words; nothing when it may be sent.
 std::optional<std::string> header_fault(const Header& header);
 // Whole list: each header, no name twice (ignoring case), count and total bytes. Pointers are "/headers/NAME".

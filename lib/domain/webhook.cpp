@@ -63,6 +63,9 @@ class Faults {
  public:
   void add(std::string pointer, std::string detail) { fields_.push_back({std::move(pointer), std::move(detail)}); }
   void add(base::Error error) { std::move(error.fields.begin(), error.fields.end(), std::back_inserter(fields_)); }
+  void add(std::vector<base::FieldError> fields) {
+    std::move(fields.begin(), fields.end(), std::back_inserter(fields_));
+  }
   void require(bool holds, const char* pointer, std::string_view detail) {
     if (!holds) {
       add(pointer, std::string(detail));
@@ -128,6 +131,32 @@ void check_headers_of(const Webhook& webhook, Faults& faults) {
   }
 }
 
+// The header that authentication writes at each attempt; empty when it writes none.
+std::string_view authentication_header(const Authentication& auth) {
+  const auto* header_file = std::get_if<HeaderFile>(&auth);
+  return header_file != nullptr                 ? std::string_view(header_file->header)
+         : std::holds_alternative<Oauth2>(auth) ? std::string_view("Authorization")
+                                                : std::string_view();
+}
+
+void check_authentication(const Webhook& webhook, Faults& faults) {
+  faults.add(identity_faults(webhook.tls));
+  faults.require(!webhook.tls.is_set() || webhook.url.is_https(), "/tls",
+                 "tls: a client certificate needs an https url");
+  faults.add(authentication_faults(webhook.auth));
+  const std::string_view written = authentication_header(webhook.auth);
+  for (const Header& header : webhook.headers) {
+    if (base::equals_ignoring_case(header.name, written)) {
+      faults.add("/headers/" + header.name, "headers: " + header.name + " is written by auth and cannot be set");
+    }
+  }
+  for (const OwnedBy& rule : owned_headers) {
+    if (!written.empty() && rule.applies(webhook) && base::to_lower(written).starts_with(rule.prefix)) {
+      faults.add("/auth/header", "auth.header: is written by " + std::string(rule.owner) + " and cannot be set");
+    }
+  }
+}
+
 bool has_allowed_key(const Secret& secret) {
   const std::size_t bytes = secret.key.size();
   return secret.kind == SecretKind::ed25519
@@ -186,6 +215,7 @@ base::Result<void> check_webhook(const Webhook& webhook) {
   check_events(webhook, faults);
   check_headers_of(webhook, faults);
   check_secrets(webhook, faults);
+  check_authentication(webhook, faults);
   check_pace(webhook, faults);
   return std::move(faults).result();
 }

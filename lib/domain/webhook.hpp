@@ -10,6 +10,7 @@
 #include "base/id.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "domain/authentication.hpp"
 #include "domain/header.hpp"
 #include "domain/limits.hpp"
 #include "domain/url.hpp"
@@ -52,6 +53,8 @@ struct Webhook {
   std::string description;
   std::vector<Header> headers;
   std::vector<Secret> secrets;
+  TlsIdentity tls;
+  Authentication auth;
   SignatureScheme signature = SignatureScheme::standard;
   PayloadFormat format = PayloadFormat::standard;
   Duration timeout = 15s;

@@ -125,7 +125,7 @@ void Engine::Impl::take_accepted(AcceptJob& job, std::size_t first,
   }
 }
 
-// Fresh messages start from memory, unless an older backlog of their webhook comes first or memory is spoken for.
+// Fresh messages start from memory, beside an older backlog of their webhook, unless memory is spoken for.
 void Engine::Impl::dispatch_fresh(const store::Accepted& accepted, const domain::EventRef& event) {
   for (const store::MessageRef& ref : accepted.messages) {
     Lane* lane = registry_.find(ref.webhook);
@@ -133,14 +133,22 @@ void Engine::Impl::dispatch_fresh(const store::Accepted& accepted, const domain:
       continue;
     }
     const store::DuePosition position{event->accepted_at, ref.message.sequence()};
-    const bool behind_backlog = lane->claiming || (lane->backlog && *lane->backlog < position);
-    if (behind_backlog || !lane->definition->is_active() || store::due_bucket(position.due) >= horizon_ ||
+    if (!lane->definition->is_active() || store::due_bucket(position.due) >= horizon_ ||
         ready_bytes_ >= options_.payload_bytes_max) {
       add_due(*lane, position);
       continue;
     }
-    tracker_.track(ref.message, Stage::ready);
-    push_ready(*lane, {ref.message, event, 0, false});
+    const Time deadline = event->accepted_at + lane->definition->retry.window;
+    Ready ready{ref.message, event, 0, false, position.due, deadline};
+    if (lane->health.is_down()) {
+      lane->expiry_sweep = std::min(lane->expiry_sweep.value_or(end_of_time), deadline);
+    }
+    const bool is_behind_backlog = lane->claiming || lane->release || (lane->backlog && *lane->backlog < position);
+    if (is_behind_backlog || lane->health.is_down()) {
+      hold_arrival(*lane, std::move(ready));
+    } else {
+      hold(lane->ready, std::move(ready));
+    }
     consider(*lane);
   }
 }
@@ -225,6 +233,7 @@ void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected,
                            if (!stored->is_active()) {
                              drop_ready(*lane);
                            }
+                           lane->health.hasten(now_);  // the edit may be what mends it
                            consider(*lane);
                          }
                        }
@@ -266,14 +275,17 @@ void Engine::Impl::abort_flights_of(WebhookId webhook) {
 
 // What was claimed goes back to being the store's alone; the lane will find it again from the beginning.
 void Engine::Impl::drop_ready(Lane& lane) {
-  if (lane.ready.empty()) {
+  lane.release.reset();
+  if (!lane.holds_any()) {
     return;
   }
-  while (!lane.ready.empty()) {
-    const Ready ready = pop_ready(lane);
-    const Tracked* tracked = tracker_.find(ready.message);
-    if (tracked && tracked->stage == Stage::ready) {
-      tracker_.release(ready.message);
+  for (std::deque<Ready>* queue : {&lane.ready, &lane.arrivals}) {
+    while (!queue->empty()) {
+      const Ready ready = take_out(*queue, queue->begin());
+      const Tracked* tracked = tracker_.find(ready.message);
+      if (tracked && tracked->stage == Stage::ready) {
+        tracker_.release(ready.message);
+      }
     }
   }
   lane.backlog = store::DuePosition{};
@@ -331,7 +343,7 @@ void Engine::Impl::retry(domain::MessageId message, domain::Actor actor, Time no
   store_.retry(message, std::move(actor), now, back<domain::Message>([this, done = std::move(done)](auto due) mutable {
                  if (due) {
                    if (Lane* lane = registry_.find(due->webhook)) {
-                     add_due(*lane, {*due->next_attempt_at, due->id.sequence()});
+                     summon(*lane, *due);
                    }
                  }
                  done(std::move(due));
@@ -388,7 +400,7 @@ std::optional<WebhookFigures> Engine::Impl::webhook_figures(WebhookId webhook) c
   if (!lane) {
     return std::nullopt;
   }
-  return WebhookFigures{domain::Health::up, lane->in_flight, lane->window.size(lane->definition->max_in_flight)};
+  return WebhookFigures{lane->health.state(now_), lane->in_flight, lane->in_flight + lane->room()};
 }
 
 // ---- the facade -----------------------------------------------------------------------------------------------

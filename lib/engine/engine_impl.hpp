@@ -1,11 +1,12 @@
-// The inside of the engine, shared by its three rooms: engine.cpp (what is asked of it), dispatch.cpp (what starts
-// when), settlement.cpp (what an outcome means). One thread; completions come back through the executor.
+// The inside of the engine, shared by its rooms: engine.cpp (what is asked of it), dispatch.cpp (what is due),
+// turns.cpp (whose turn it is), held.cpp (what waits without being tried), settlement.cpp (what an outcome means). One
+// thread; completions come back through the executor.
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "engine/engine.hpp"
 #include "engine/lane.hpp"
 #include "engine/registry.hpp"
+#include "engine/slots.hpp"
 #include "engine/tracker.hpp"
 
 namespace webhookd::engine {
@@ -22,7 +24,14 @@ class Engine::Impl {
  public:
   Impl(EngineOptions options, store::Store& store, Transport& transport, Executor& executor, base::Random random,
        base::LogSink& log)
-      : options_(options), store_(store), transport_(transport), executor_(executor), random_(random), log_(log) {}
+      : options_(options),
+        store_(store),
+        transport_(transport),
+        executor_(executor),
+        random_(random),
+        log_(log),
+        registry_(options.max_in_flight_per_host),
+        slots_(options.max_in_flight) {}
 
   // engine.cpp
   void start(Completion<void> done);
@@ -49,15 +58,22 @@ class Engine::Impl {
 
  private:
   struct Flight {
-    base::MessageId message;
+    Ready ready;
     WebhookId webhook;
     std::shared_ptr<const domain::Webhook> definition;
-    std::shared_ptr<Host> host;
-    domain::EventRef event;
-    std::uint32_t number = 0;
-    bool manual = false;
+    std::shared_ptr<Slots> host;
+    Slots::Held slot;  // of the host as well
+    bool is_probe = false;
     Time at{};
+
+    std::uint32_t number() const { return ready.attempts + 1; }
+    domain::Trigger trigger() const {
+      return ready.manual ? domain::Trigger::manual : is_probe ? domain::Trigger::probe : domain::Trigger::automatic;
+    }
   };
+  enum class Place : std::uint8_t { front, back };
+
+  static constexpr Time end_of_time = base::time_from_ms(std::int64_t{1} << 50);
 
   // A completion that runs `then` on the engine's thread and counts as under way until it has.
   template <class T, class F>
@@ -87,29 +103,49 @@ class Engine::Impl {
   void note_now(Time now) { now_ = now; }
   void widen_horizon();
   void take_heads(store::DueHeadQuery query, Result<store::DueHeads> result);
+  void add_due(Lane& lane, store::DuePosition position);
+  void claim(Lane& lane);
+  void take_claim(WebhookId webhook, std::uint64_t number, bool is_release, Result<store::Claim> result);
+  void advance_release(Lane& lane, std::optional<store::DuePosition> next);
+  void take_claimed(Lane& lane, bool is_release, store::ClaimedMessage& claimed);
+  bool is_released(const Lane& lane, const domain::Message& message) const;
+  static Ready ready_from(store::ClaimedMessage& claimed);
+  void summon(Lane& lane, const domain::Message& message);
+  void take_summoned(Lane& lane, store::DuePosition position, Result<store::Claim> result);
+
+  // turns.cpp
+  void set_wake(Lane& lane, std::optional<Time> wake);
   void run_timers();
-  void run_ring();
+  void forgive_endpoints(Time now);
   bool has_start(const Lane& lane) const;
   void consider(Lane& lane);
-  void consider_inactive(Lane& lane);
-  void set_wake(Lane& lane, std::optional<Time> wake);
-  void enqueue(Lane& lane);
   void leave_queues(Lane& lane);
-  void add_due(Lane& lane, store::DuePosition position);
-  void push_ready(Lane& lane, Ready ready);
-  Ready pop_ready(Lane& lane);
-  void claim(Lane& lane);
-  void take_claim(WebhookId webhook, std::uint64_t number, Result<store::Claim> result);
-  void take_claimed(Lane& lane, store::ClaimedMessage& claimed);
+  bool may_start(Lane& lane);
+  bool is_admitted(Lane& lane);
+  void run_ring();
+  void hold(std::deque<Ready>& queue, Ready ready, Place place = Place::back);
+  Ready take_out(std::deque<Ready>& queue, std::deque<Ready>::iterator place);
+  void hold_arrival(Lane& lane, Ready ready);
+  void give_to_store(Lane& lane, const Ready& ready);
+  void drop_held(Lane& lane, base::MessageId message);
+  bool put_fresh_first(Lane& lane);
+  Ready next_of(Lane& lane);
   bool start_next(Lane& lane);
+
+  // held.cpp
+  void consider_inactive(Lane& lane);
   void sweep_expired(Lane& lane);
-  void take_sweep(WebhookId webhook, std::size_t rows_before, std::optional<Time> earliest_before,
-                  Result<store::Claim> result);
+  void sweep_dead(Lane& lane);
   void sweep_step(Lane& lane, store::DuePosition from, std::size_t rows_before, std::optional<Time> earliest);
-  void take_waited_out(const std::vector<store::Settled>& settled);
+  void take_sweep(WebhookId webhook, std::size_t rows_before, std::optional<Time> earliest,
+                  Result<store::Claim> result);
+  void end_sweep_early(Lane& lane, const Result<store::Claim>& result);
+  void wait_out(std::vector<store::WaitedOut> messages);
+  void take_waited_out(const Result<std::vector<store::Settled>>& settled);
 
   // settlement.cpp
   void take_report(AttemptReport report);
+  void learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome);
   void put_back(Flight flight);
   void submit_settlements();
   void take_settled(const std::vector<store::Settlement>& settlements, Result<std::vector<store::Settled>> result);
@@ -127,11 +163,12 @@ class Engine::Impl {
   bool stopped_ = false;
   Registry registry_;
   Tracker tracker_;
+  Slots slots_;
 
-  std::deque<Lane*> ring_;                    // whose turn it is
-  std::set<std::pair<Time, Lane*>> timers_;   // when to consider a lane again
-  std::uint64_t horizon_ = 0;                 // heads of all buckets below are known
-  std::optional<std::uint64_t> next_bucket_;  // the first with work at or above the horizon
+  std::deque<Lane*> ring_;                              // whose turn it is
+  std::map<std::pair<Time, WebhookId>, Lane*> timers_;  // when to consider a lane again
+  std::uint64_t horizon_ = 0;                           // heads of all buckets below are known
+  std::optional<std::uint64_t> next_bucket_;            // the first with work at or above the horizon
   bool widening_ = false;
 
   std::unordered_map<AttemptKey, Flight> flights_;

@@ -33,22 +33,31 @@ Lane& Registry::add(std::shared_ptr<const domain::Webhook> webhook) {
 void Registry::redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook) {
   subscribers_.clear();
   const bool same_endpoint = webhook->url == lane.definition->url;
+  const bool same_pace = webhook->rate == lane.definition->rate;
+  const bool is_activated = webhook->is_active() && !lane.definition->is_active();
   lane.definition = std::move(webhook);
+  if (!same_pace) {
+    lane.pace = {};
+  }
+  if (!same_endpoint || is_activated) {
+    // What was learnt about the old endpoint, or long ago, says nothing now.
+    lane.window = {};
+    lane.health.renew();
+  }
   if (!same_endpoint) {
-    if (std::erase(lane.host->parked, &lane) > 0) {
+    if (lane.host->forget(lane)) {
       lane.queued = false;
     }
     lane.host = host_of(lane.definition->url);
-    lane.window = {};  // what was learnt about the old endpoint says nothing about the new one
   }
 }
 
-std::shared_ptr<Host> Registry::host_of(const domain::Url& url) {
+std::shared_ptr<Slots> Registry::host_of(const domain::Url& url) {
   std::erase_if(hosts_, [](const auto& host) { return host.second.expired(); });
   auto& known = hosts_[host_key(url)];
   auto host = known.lock();
   if (!host) {
-    host = std::make_shared<Host>();
+    host = std::make_shared<Slots>(slots_per_host_);
     known = host;
   }
   return host;

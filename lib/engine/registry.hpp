@@ -12,11 +12,14 @@
 #include "base/result.hpp"
 #include "domain/event_type.hpp"
 #include "engine/lane.hpp"
+#include "engine/slots.hpp"
 
 namespace webhookd::engine {
 
 class Registry {
  public:
+  explicit Registry(std::uint32_t slots_per_host) : slots_per_host_(slots_per_host) {}
+
   Lane& add(std::shared_ptr<const domain::Webhook> webhook);
   // Takes the new definition and the host that goes with it; a lane parked at its old host leaves it.
   void redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook);
@@ -47,10 +50,11 @@ class Registry {
   bool matches_any_type(std::string_view pattern) const;
   std::vector<std::string> type_names() const;
 
+  std::uint32_t slots_per_host_;
   std::unordered_map<base::WebhookId, std::unique_ptr<Lane>> lanes_;
-  std::shared_ptr<Host> host_of(const domain::Url& url);
+  std::shared_ptr<Slots> host_of(const domain::Url& url);
 
-  std::unordered_map<std::string, std::weak_ptr<Host>> hosts_;
+  std::unordered_map<std::string, std::weak_ptr<Slots>> hosts_;
   std::map<std::string, domain::TypeOrigin, std::less<>> types_;
   std::unordered_map<std::string, std::vector<store::Subscriber>> subscribers_;
 };

@@ -24,12 +24,9 @@ void Engine::Impl::take_report(AttemptReport report) {
   base::check(found != flights_.end(), "a report belongs to an attempt in flight");
   Flight flight = std::move(found->second);
   flights_.erase(found);
-  --flight.host->in_flight;
-  if (!flight.host->parked.empty()) {
-    Lane* parked = flight.host->parked.front();
-    flight.host->parked.pop_front();
-    ring_.push_back(parked);
-  }
+  slots_.give_back(flight.slot);
+  flight.host->give_back(flight.slot);
+  flight.host->readmit(ring_);
   Lane* lane = registry_.find(flight.webhook);
   base::check(lane != nullptr, "a lane outlives its attempts");
   --lane->in_flight;
@@ -37,18 +34,17 @@ void Engine::Impl::take_report(AttemptReport report) {
     put_back(std::move(flight));
     return;
   }
-  lane->window.on_signal(domain::endpoint_signal(report.outcome), lane->definition->max_in_flight);
-  ++(report.outcome.kind == domain::OutcomeKind::success ? successes_ : failures_);
+  learn(*lane, flight, report.outcome);
 
-  tracker_.track(flight.message, Stage::settling);
+  tracker_.track(flight.ready.message, Stage::settling);
   ++lane->unsettled;
   ++unsettled_;
   store::Settlement settlement;
-  settlement.message = flight.message;
+  settlement.message = flight.ready.message;
   settlement.webhook = flight.webhook;
-  settlement.attempt.number = flight.number;
+  settlement.attempt.number = flight.number();
   settlement.attempt.at = flight.at;
-  settlement.attempt.trigger = flight.manual ? domain::Trigger::manual : domain::Trigger::automatic;
+  settlement.attempt.trigger = flight.trigger();
   settlement.attempt.url = flight.definition->url.text();
   settlement.attempt.outcome = std::move(report.outcome);
   settlement.policy = lane->definition->retry;
@@ -58,21 +54,44 @@ void Engine::Impl::take_report(AttemptReport report) {
   consider(*lane);
 }
 
+// What the outcome says about the endpoint; nothing, if the webhook has moved to another one meanwhile.
+void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome) {
+  ++(outcome.kind == domain::OutcomeKind::success ? successes_ : failures_);
+  if (lane.definition != flight.definition && lane.definition->url != flight.definition->url) {
+    return;
+  }
+  lane.window.on_signal(domain::endpoint_signal(outcome), lane.definition->max_in_flight);
+  switch (lane.health.on_outcome(outcome, flight.is_probe, now_)) {
+    case domain::EndpointHealth::Change::none:
+      sweep_dead(lane);
+      return;
+    case domain::EndpointHealth::Change::went_down:
+      lane.release.reset();
+      lane.expiry_sweep = now_;
+      log_.write(base::LogLevel::warning, "endpoint_down",
+                 {{"webhook", to_string(lane.id())}, {"failure", lane.health.failure()}});
+      return;
+    case domain::EndpointHealth::Change::recovered:
+      lane.release = Release{now_, {now_, 0}};
+      [[fallthrough]];
+    case domain::EndpointHealth::Change::came_up:
+      lane.expiry_sweep.reset();
+      log_.write(base::LogLevel::info, "endpoint_up", {{"webhook", to_string(lane.id())}});
+      return;
+  }
+}
+
 // A shortage on our side is no attempt: the message keeps its place and is tried again soon.
 void Engine::Impl::put_back(Flight flight) {
   Lane& lane = *registry_.find(flight.webhook);
   lane.not_before = now_ + shortage_pause;
   log_.write(base::LogLevel::warning, "shortage", {{"webhook", to_string(flight.webhook)}});
   if (lane.deleting) {
-    tracker_.release(flight.message);
+    tracker_.release(flight.ready.message);
     retire_if_done(lane);
     return;
   }
-  Ready ready{flight.message, std::move(flight.event), flight.number - 1, flight.manual};
-  tracker_.track(flight.message, Stage::ready);
-  ready_bytes_ += ready.cost();
-  ++ready_count_;
-  lane.ready.push_front(std::move(ready));
+  hold(lane.ready, std::move(flight.ready), Place::front);
   consider(lane);
 }
 
@@ -112,6 +131,9 @@ void Engine::Impl::take_one_settled(const store::Settlement& settlement, const s
   --lane->unsettled;
   if (settled.message.id.is_set() && settled.message.is_waiting()) {
     add_due(*lane, {*settled.message.next_attempt_at, settled.message.id.sequence()});
+    if (lane->health.is_down()) {
+      lane->expiry_sweep = std::min(lane->expiry_sweep.value_or(end_of_time), settled.message.deadline);
+    }
   }
   if (settled.changed && settled.message.reason == domain::SettleReason::gone) {
     mirror_gone(*lane, settlement);

@@ -83,6 +83,11 @@ class RecordWriter {
   std::string& out_;
 };
 
+// The version that a record says it has; 0 for none.
+inline std::uint8_t record_version(std::string_view record) {
+  return record.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(record.front());
+}
+
 class RecordReader {
  public:
   // The record under `key`; a checksum or version that does not fit reads as nothing.

@@ -104,7 +104,7 @@ TEST_CASE("every member that has the wrong kind is refused by name, and only onc
   const std::map<std::string, std::string> wrong = {
       {"display_name", "1"},   {"url", "[]"},        {"events", "\"*\""}, {"status", "true"}, {"description", "{}"},
       {"headers", "[]"},       {"secrets", "\"x\""}, {"signature", "1"},  {"format", "[]"},   {"timeout", "\"15s\""},
-      {"max_in_flight", "{}"}, {"rate", "\"1/s\""},  {"retry", "5"}};
+      {"max_in_flight", "{}"}, {"rate", "\"1/s\""},  {"retry", "5"},      {"tls", "\"/c\""},  {"auth", "[]"}};
   for (const auto& [member, value] : wrong) {
     const std::string shown = member;  // clang 14 does not capture a structured binding
     CAPTURE(shown);
@@ -113,6 +113,54 @@ TEST_CASE("every member that has the wrong kind is refused by name, and only onc
     REQUIRE(patched.error().fields.size() == 1);
     CHECK(patched.error().fields[0].pointer == "/" + member);
     CHECK(patched.error().detail.starts_with(member + ": "));
+  }
+}
+
+TEST_CASE("credentials read back as they are written, and patch member by member") {
+  const std::string tls = R"({"client_cert":"/etc/c.pem","client_key":"/etc/k.pem"})";
+  const std::string header_file = R"({"type":"header_file","file":"/etc/token"})";
+  const std::string oauth2 = R"({"type":"oauth2","token_url":"https://login.example/token","client_id":"me",)"
+                             R"("client_secret_file":"/etc/secret","scopes":["a","b"]})";
+  const auto with = [](const std::string& members, const domain::Webhook& webhook) {
+    return *patch_webhook("{" + members + "}", webhook, domain::Webhook{});
+  };
+  CHECK(shown(shop())["tls"] == nullptr);
+  CHECK(shown(shop())["auth"] == nullptr);
+  const auto first = with(R"("tls":)" + tls + R"(,"auth":)" + header_file, shop());
+  CHECK(shown(first)["tls"] == Json::parse(tls));
+  CHECK(shown(first)["auth"] == Json::parse(R"({"type":"header_file","header":"Authorization","file":"/etc/token"})"));
+  const auto second = with(R"("auth":)" + oauth2, first);
+  CHECK(shown(second)["auth"] == Json::parse(oauth2));
+  const auto third = with(R"("auth":{"client_id":"you","scopes":null})", second);
+  CHECK(shown(third)["auth"]["client_id"] == "you");
+  CHECK(shown(third)["auth"]["scopes"] == Json::array());
+  CHECK(shown(third)["auth"]["client_secret_file"] == "/etc/secret");
+  CHECK(with(R"("tls":null,"auth":null)", third) == shop());
+}
+
+TEST_CASE("credentials that break a rule are refused by the member's pointer") {
+  const std::map<std::string, std::string> refused = {
+      {R"("tls":{"client_cert":"/c"})", "/tls/client_key"},
+      {R"("tls":{"client_cert":"/c","client_key":5})", "/tls/client_key"},
+      {R"("tls":{"cert":"/c"})", "/tls/cert"},
+      {R"("auth":{"file":"/t"})", "/auth/type"},
+      {R"("auth":{"type":"basic"})", "/auth/type"},
+      {R"("auth":{"type":5})", "/auth/type"},
+      {R"("auth":{"type":"header_file"})", "/auth/file"},
+      {R"("auth":{"type":"header_file","file":"/t","token_url":"https://a.example/"})", "/auth/token_url"},
+      {R"("auth":{"type":"header_file","file":"/t","header":"Host"})", "/auth/header"},
+      {R"("auth":{"type":"oauth2","token_url":"ftp://a","client_id":"i","client_secret_file":"/s"})",
+       "/auth/token_url"},
+      {R"("auth":{"type":"oauth2","token_url":"https://a.example/","client_id":"i"})", "/auth/client_secret_file"},
+      {R"("auth":{"type":"oauth2","token_url":"https://a.example/","client_id":"i","client_secret_file":"/s",)"
+       R"("scopes":[1]})",
+       "/auth/scopes/0"}};
+  for (const auto& [members, pointer] : refused) {
+    const std::string shown_members = members;  // clang 14 does not capture a structured binding
+    CAPTURE(shown_members);
+    const auto patched = patch_webhook("{" + members + "}", shop(), domain::Webhook{});
+    REQUIRE(patched.has_error());
+    CHECK(pointers(patched.error()) == std::vector<std::string>{pointer});
   }
 }
 

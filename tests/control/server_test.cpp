@@ -126,6 +126,9 @@ TEST_CASE("bad webhooks are refused with their fields and leave nothing behind")
       {R"({"display_name":"x","url":"http://a.example.com"})", "/events"},
       {R"({"display_name":"x","url":"http://127.1/","events":["*"]})", "/url"},
       {R"({"display_name":"x","url":"http://10.0.0.1/","events":["*"]})", "/url"},
+      {R"({"display_name":"x","url":"http://a.example/","events":["*"],"auth":{"type":"oauth2",)"
+       R"("token_url":"http://10.0.0.1/","client_id":"i","client_secret_file":"/s"}})",
+       "/auth/token_url"},
       {R"({"display_name":"x","url":"http://a.example.com","events":["no.such"]})", "/events/0"},
       {R"({"display_name":"x","url":"http://a.example.com","events":["*"],"headers":{"X":"a\nb"}})", "/headers/X"},
   };

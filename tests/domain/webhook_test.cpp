@@ -127,6 +127,62 @@ TEST_CASE("a preset owns its header and needs an HMAC secret") {
         }) == Pointers{"/signature"});
 }
 
+TEST_CASE("a client certificate is two absolute paths, and only for https") {
+  CHECK(faults_after([](Webhook& w) { w.tls = {"/etc/c.pem", "/etc/k.pem"}; }).empty());
+  CHECK(faults_after([](Webhook& w) { w.tls.client_cert = "/etc/c.pem"; }) == Pointers{"/tls/client_key"});
+  CHECK(faults_after([](Webhook& w) { w.tls.client_key = "/etc/k.pem"; }) == Pointers{"/tls/client_cert"});
+  CHECK(faults_after([](Webhook& w) {
+          w.tls = {"c.pem", "/" + std::string(1024, 'k')};
+        }) == Pointers{"/tls/client_cert", "/tls/client_key"});
+  CHECK(faults_after([](Webhook& w) { w.tls = {"/etc/c\n.pem", "/etc/k.pem"}; }) == Pointers{"/tls/client_cert"});
+  CHECK(faults_after([](Webhook& w) {
+          w.url = *Url::parse("http://hooks.example.com/");
+          w.tls = {"/etc/c.pem", "/etc/k.pem"};
+        }) == Pointers{"/tls"});
+}
+
+TEST_CASE("a header from a file is one that may be set, and set once") {
+  const auto with = [](std::string header, std::string file = "/etc/key") {
+    return [=](Webhook& w) { w.auth = HeaderFile{header, file}; };
+  };
+  CHECK(faults_after(with("Authorization")).empty());
+  CHECK(faults_after(with("X-Api-Key")).empty());
+  for (const char* header : {"", "Host", "webhook-id", "Content-Type", "a b", "X\r\nY"}) {
+    CAPTURE(header);
+    CHECK(faults_after(with(header)) == Pointers{"/auth/header"});
+  }
+  CHECK(faults_after(with("Authorization", "")) == Pointers{"/auth/file"});
+  CHECK(faults_after(with("Authorization", "relative/key")) == Pointers{"/auth/file"});
+  CHECK(faults_after([](Webhook& w) {
+          w.auth = HeaderFile{"Authorization", "/etc/key"};
+          w.headers = {{"authorization", "x"}};
+        }) == Pointers{"/headers/authorization"});
+  CHECK(faults_after([](Webhook& w) {
+          w.auth = HeaderFile{"X-Hub-Signature-256", "/etc/key"};
+          w.signature = SignatureScheme::github;
+        }) == Pointers{"/auth/header"});
+}
+
+TEST_CASE("client credentials need a token URL, a client id, a secret's path and well-formed scopes") {
+  const Oauth2 good{*Url::parse("https://login.example/token"), "client 1", "/etc/secret", {"read", "write:all"}};
+  const auto after = [&](const std::function<void(Oauth2&)>& spoil) {
+    Oauth2 oauth2 = good;
+    spoil(oauth2);
+    return faults_after([&](Webhook& w) { w.auth = oauth2; });
+  };
+  CHECK(after([](Oauth2&) {}).empty());
+  CHECK(after([](Oauth2& o) { o = {}; }) == Pointers{"/auth/token_url", "/auth/client_id", "/auth/client_secret_file"});
+  CHECK(after([](Oauth2& o) { o.client_id = std::string(256, 'x'); }) == Pointers{"/auth/client_id"});
+  CHECK(after([](Oauth2& o) { o.client_id = "a\nb"; }) == Pointers{"/auth/client_id"});
+  CHECK(after([](Oauth2& o) { o.scopes = {"two words"}; }) == Pointers{"/auth/scopes"});
+  CHECK(after([](Oauth2& o) { o.scopes = {""}; }) == Pointers{"/auth/scopes"});
+  CHECK(after([](Oauth2& o) { o.scopes.assign(33, "x"); }) == Pointers{"/auth/scopes"});
+  CHECK(faults_after([&](Webhook& w) {
+          w.auth = good;
+          w.headers = {{"AUTHORIZATION", "x"}};
+        }) == Pointers{"/headers/AUTHORIZATION"});
+}
+
 TEST_CASE("a webhook wants what one of its patterns names") {
   Webhook webhook = good_webhook();
   CHECK(webhook.wants("subscription.create"));

@@ -336,7 +336,7 @@ TEST_CASE("a deleted webhook is gone with its messages, in bounded steps, and it
 TEST_CASE("after a restart everything that waited is tried again, and nothing that had settled") {
   SimWorld world;
   bool is_up = true;
-  world.receive = [&](const auto&) { return always(is_up ? 200 : 500); };
+  world.receive = [&](const auto&) { return always(is_up ? 200 : 404); };
   world.create(sim_webhook("one"));
   world.emit("subscription.create");
   world.run_for(1s);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "support/sim_world.hpp"
 
@@ -26,6 +27,14 @@ struct Known {
   bool receiver_said_yes = false;
   bool cancel_answered = false;  // and not retried since
   bool in_flight = false;
+  Time last_attempt_at{};
+};
+
+// What an outside observer sees of an endpoint.
+struct Seen {
+  int failures_in_row = 0;
+  bool was_down = false;
+  Time recovered_at{};
 };
 
 class Simulation {
@@ -47,6 +56,9 @@ class Simulation {
     }
     for (int i = 0; i < options_.events / 4; ++i) {
       plan(end, [this] { meddle(); });
+    }
+    for (int i = 0; i < 40; ++i) {
+      plan(end, [this] { check_nothing_idles(); });
     }
     world_.run_until(end);
     is_over_ = true;  // no more crashes, everybody is active again: what waits comes to its end
@@ -101,8 +113,31 @@ class Simulation {
     if (!drawn.shortage && drawn.outcome.kind == OutcomeKind::success) {
       known.receiver_said_yes = true;
     }
-    world_.at(world_.now() + drawn.latency, [this, id = request.message.value] { messages_[id].in_flight = false; });
+    if (!drawn.shortage) {
+      known.last_attempt_at = request.at;
+    }
+    world_.at(world_.now() + drawn.latency,
+              [this, id = request.message.value, webhook = request.webhook->id, drawn, life = world_.crashes()] {
+                messages_[id].in_flight = false;
+                if (life == world_.crashes()) {  // the daemon that asked is there to hear the answer
+                  observe(seen_[webhook], drawn);
+                }
+              });
     return drawn;
+  }
+
+  void observe(Seen& seen, const SimAnswer& drawn) {
+    if (drawn.shortage) {
+      return;
+    }
+    if (domain::endpoint_signal(drawn.outcome) == domain::EndpointSignal::failing) {
+      seen.was_down |= ++seen.failures_in_row >= domain::EndpointHealth::failures_until_down;
+      return;
+    }
+    seen.failures_in_row = 0;
+    if (drawn.outcome.kind == OutcomeKind::success && std::exchange(seen.was_down, false)) {
+      seen.recovered_at = world_.now();
+    }
   }
 
   SimAnswer draw_answer(Temper temper) {
@@ -244,11 +279,30 @@ class Simulation {
     const domain::Message message = world_.message(request.message);
     if (!message.is_waiting()) {
       broken("an attempt of a settled message " + to_string(request.message) + " started");
-    } else if (*message.next_attempt_at > request.at) {
+    } else if (*message.next_attempt_at > request.at &&
+               known.last_attempt_at >= seen_[request.webhook->id].recovered_at) {
       broken("an attempt of " + to_string(request.message) + " started before it was due");
     }
     if (world_.in_flight(request.webhook->id) >= request.webhook->max_in_flight) {
       broken("more requests in flight than the window of " + to_string(request.webhook->id));
+    }
+  }
+
+  // Whatever is overdue at an endpoint that counts as up has a request in flight before it: nothing waits while
+  // capacity is free. (A pause after a shortage of ours is a second.)
+  void check_nothing_idles() {
+    for (const std::uint64_t value : answered_) {
+      const Known& known = messages_[value];
+      const MessageId id{value};
+      if (doomed_.contains(known.webhook.value) || !world_.exists(id) || world_.in_flight(known.webhook) > 0) {
+        continue;
+      }
+      const auto figures = world_.engine().webhook_figures(known.webhook);
+      const domain::Message message = world_.message(id);
+      if (figures && figures->health == domain::Health::up && world_.webhook(known.webhook).webhook.is_active() &&
+          message.is_waiting() && *message.next_attempt_at + 3s < world_.now()) {
+        broken(to_string(id) + " is overdue and nothing is in flight to its endpoint");
+      }
     }
   }
 
@@ -293,6 +347,7 @@ class Simulation {
   std::map<base::WebhookId, domain::Webhook> webhooks_;
   std::set<std::uint64_t> doomed_;
   std::map<std::uint64_t, Known> messages_;
+  std::map<base::WebhookId, Seen> seen_;
   std::set<std::uint64_t> answered_;
 };
 

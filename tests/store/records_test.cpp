@@ -42,6 +42,29 @@ domain::Event full_event() {
   return {EventId{base::id_value(3, tag_key)}, "api.update", start_time - 1h, start_time, "key", R"({"a":[1,2]})"};
 }
 
+domain::Webhook stored_webhook() {
+  domain::Webhook webhook = webhook_named("orders");
+  webhook.id = WebhookId{base::id_value(2, tag_key)};
+  webhook.version = 3;
+  return webhook;
+}
+
+// stored_webhook() as the first version of the record wrote it.
+constexpr std::string_view webhook_of_version_1 =
+    "018fec3419066f72646572732268747470733a2f2f72656365697665722e6578616d706c652f686f6f6b733f783d3102137375627363"
+    "72697074696f6e2e637265617465056170692e2a0106582d5465616d0762696c6c696e670200206b6b6b6b6b6b6b6b6b6b6b6b6b6b6b"
+    "6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b00012000000000000000000000000000000000000000000000000000000000000000000180"
+    "a0b697996800000762696c6c696e670000b0ea0110010000000000000440904e000000000000004080dccc149a9999999999b93f80e0"
+    "fcb7060380b083c5986880b083c59868";
+
+std::string from_hex(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
 }  // namespace
 
 TEST_CASE("the checksum is CRC-32C, with and without the processor's instruction") {
@@ -93,6 +116,37 @@ TEST_CASE("a message is read back with every field") {
   store::encode_message(fresh, record);
   CHECK(store::decode_message(5, tag_key, record).value() == fresh);
   CHECK(record.size() < 40);
+}
+
+TEST_CASE("a webhook is read back with every field, however it authenticates") {
+  domain::Oauth2 oauth2{domain::Url::parse("https://login.example/token").value(), "client", "/etc/secret", {"a", "b"}};
+  for (const domain::Authentication& auth :
+       {domain::Authentication(), domain::Authentication(domain::HeaderFile{"X-Key", "/etc/key"}),
+        domain::Authentication(oauth2)}) {
+    domain::Webhook webhook = stored_webhook();
+    webhook.tls = {"/etc/client.pem", "/etc/client.key"};
+    webhook.auth = auth;
+    std::string record;
+    store::encode_webhook(webhook, record);
+    CHECK(store::decode_webhook(2, tag_key, record).value() == webhook);
+    for (std::size_t size = 0; size < record.size(); ++size) {
+      CHECK(!store::decode_webhook(2, tag_key, record.substr(0, size)).has_value());
+    }
+  }
+}
+
+TEST_CASE("a webhook of the first version of its record is read, without credentials, and written in the newest") {
+  const std::string old = from_hex(webhook_of_version_1);
+  const auto webhook = store::decode_webhook(2, tag_key, old);
+  REQUIRE(webhook.has_value());
+  CHECK(*webhook == stored_webhook());
+  std::string record;
+  store::encode_webhook(*webhook, record);
+  CHECK(record[0] == 2);
+  CHECK(store::decode_webhook(2, tag_key, record).value() == *webhook);
+  std::string newer = record;
+  newer[0] = 3;
+  CHECK(!store::decode_webhook(2, tag_key, newer).has_value());
 }
 
 TEST_CASE("times before and long after today are kept") {

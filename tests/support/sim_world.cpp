@@ -159,6 +159,12 @@ void SimWorld::run_until(Time until) {
   }
 }
 
+void SimWorld::jump(Duration by) {
+  now_ += by;
+  wake_ = now_;
+  run_for({});
+}
+
 template <class T>
 base::Result<T> SimWorld::await(std::function<void(base::Completion<T>)> call) {
   auto answer = std::make_shared<std::optional<base::Result<T>>>();

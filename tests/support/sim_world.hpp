@@ -62,6 +62,8 @@ class SimWorld final : public engine::Transport, public engine::Executor {
   // Lets everything happen up to and including `until`.
   void run_until(Time until);
   void run_for(Duration duration) { run_until(now_ + duration); }
+  // The clock is set: what had its time in between has not happened.
+  void jump(Duration by);
   // Runs `task` at a virtual time.
   void at(Time time, std::function<void()> task);
   // The process dies and starts again on the same store.

@@ -126,6 +126,27 @@ TEST_CASE("create sends the definition, prints the id, and says where the secret
         R"("timeout":1.5,"rate":5,"headers":{"X-A":"b: c"},"retry":{"window":259200}})");
 }
 
+TEST_CASE("credentials are named by their files, and taken away by the word none") {
+  Bench bench;
+  bench.daemon.answer("PATCH /v1/webhooks/orders", 200, webhook);
+  CHECK(bench.run({"edit", "orders", "--tls-client-cert", "/c", "--tls-client-key", "/k", "--auth-file", "/t"}).code ==
+        0);
+  CHECK(bench.last().body ==
+        R"({"tls":{"client_cert":"/c","client_key":"/k"},"auth":{"type":"header_file","file":"/t"}})");
+  CHECK(bench
+            .run({"edit", "orders", "--oauth2-token-url", "https://a.example/", "--oauth2-client-id", "me",
+                  "--oauth2-client-secret-file", "/s", "--oauth2-scope", "a", "--oauth2-scope", "b"})
+            .code == 0);
+  CHECK(bench.last().body ==
+        R"({"auth":{"type":"oauth2","token_url":"https://a.example/","client_id":"me","client_secret_file":"/s",)"
+        R"("scopes":["a","b"]}})");
+  CHECK(bench.run({"edit", "orders", "--tls-client-cert", "none", "--auth-file", "none"}).code == 0);
+  CHECK(bench.last().body == R"({"tls":null,"auth":null})");
+  const auto both = bench.run({"edit", "orders", "--auth-file", "/t", "--oauth2-client-id", "me"});
+  CHECK(both.code == 2);
+  CHECK(both.err.find("cannot be combined with --auth-file") != std::string::npos);
+}
+
 TEST_CASE("every fault of a definition is printed by its field, and exits 2") {
   Bench bench;
   bench.daemon.answer(

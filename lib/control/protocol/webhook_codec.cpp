@@ -272,6 +272,161 @@ void read_retry(std::string_view value, Draft& draft, Faults& faults) {
   }
 }
 
+// A member of a nested object that is one text.
+template <class Object>
+struct TextField {
+  std::string_view name;
+  std::string Object::*text;
+};
+
+template <class Object, std::size_t N>
+bool read_text_field(const std::array<TextField<Object>, N>& table, const JsonMember& member, const Place& place,
+                     Object& object, Faults& faults) {
+  const auto* field =
+      std::find_if(table.begin(), table.end(), [&](const auto& known) { return known.name == member.name; });
+  if (field == table.end()) {
+    return false;
+  }
+  if (is_null(member.value)) {
+    object.*field->text = Object{}.*field->text;
+  } else if (auto text = read_string(member.value, place, faults)) {
+    object.*field->text = std::move(*text);
+  }
+  return true;
+}
+
+using domain::HeaderFile;
+using domain::Oauth2;
+using domain::TlsIdentity;
+
+constexpr std::array tls_fields = {TextField<TlsIdentity>{"client_cert", &TlsIdentity::client_cert},
+                                   TextField<TlsIdentity>{"client_key", &TlsIdentity::client_key}};
+constexpr std::array header_file_fields = {TextField<HeaderFile>{"header", &HeaderFile::header},
+                                           TextField<HeaderFile>{"file", &HeaderFile::file}};
+constexpr std::array oauth2_fields = {TextField<Oauth2>{"client_id", &Oauth2::client_id},
+                                      TextField<Oauth2>{"client_secret_file", &Oauth2::client_secret_file}};
+constexpr std::string_view token_url_member = "token_url";
+constexpr std::string_view scopes_member = "scopes";
+constexpr std::string_view type_member = "type";
+
+template <class Object, std::size_t N>
+std::vector<std::string> names_of(const std::array<TextField<Object>, N>& table,
+                                  std::initializer_list<std::string_view> more = {}) {
+  std::vector<std::string> names(more.begin(), more.end());
+  for (const auto& field : table) {
+    names.emplace_back(field.name);
+  }
+  return names;
+}
+
+void read_tls(std::string_view value, Draft& draft, Faults& faults) {
+  const Place place = Place::of("tls");
+  if (is_null(value)) {
+    draft.webhook.tls = {};
+    return;
+  }
+  if (!expect_kind(value, JsonKind::object, place, faults)) {
+    return;
+  }
+  for (const JsonMember& member : members_of(value)) {
+    const Place below = place.below(member.name);
+    if (!read_text_field(tls_fields, member, below, draft.webhook.tls, faults)) {
+      add_unknown_member(faults, below, member.name, names_of(tls_fields));
+    }
+  }
+}
+
+void read_token_url(std::string_view value, const Place& place, Oauth2& oauth2, Faults& faults) {
+  const auto text = is_null(value) ? std::optional(std::string()) : read_string(value, place, faults);
+  if (!text) {
+    return;
+  }
+  if (auto url = domain::Url::parse(*text)) {
+    oauth2.token_url = std::move(*url);
+  } else {
+    constexpr std::string_view own_name = "url: ";  // of a webhook's url
+    const std::string& detail = url.error().detail;
+    add_fault(faults, place, detail.starts_with(own_name) ? detail.substr(own_name.size()) : detail);
+  }
+}
+
+void read_scopes(std::string_view value, const Place& place, Oauth2& oauth2, Faults& faults) {
+  oauth2.scopes.clear();
+  if (is_null(value) || !expect_kind(value, JsonKind::array, place, faults)) {
+    return;
+  }
+  auto elements = elements_of(value);
+  // One more than allowed is enough for check_webhook to say so.
+  elements.resize(std::min(elements.size(), domain::limits::scopes + 1));
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    oauth2.scopes.push_back(read_string(elements[i], place.at(i), faults).value_or(""));
+  }
+}
+
+// One overload for each alternative of Authentication.
+void read_auth_member(const JsonMember& member, const Place& place, HeaderFile& header_file, Faults& faults) {
+  if (!read_text_field(header_file_fields, member, place, header_file, faults)) {
+    add_unknown_member(faults, place, member.name, names_of(header_file_fields, {type_member}));
+  }
+}
+
+void read_auth_member(const JsonMember& member, const Place& place, Oauth2& oauth2, Faults& faults) {
+  if (member.name == token_url_member) {
+    read_token_url(member.value, place, oauth2, faults);
+  } else if (member.name == scopes_member) {
+    read_scopes(member.value, place, oauth2, faults);
+  } else if (!read_text_field(oauth2_fields, member, place, oauth2, faults)) {
+    add_unknown_member(faults, place, member.name,
+                       names_of(oauth2_fields, {type_member, token_url_member, scopes_member}));
+  }
+}
+
+void read_auth_member(const JsonMember&, const Place&, std::monostate, Faults&) {}
+
+// The alternative that "type" names: the present one, to be patched, or a fresh one.
+void choose_auth(const std::vector<JsonMember>& members, domain::Authentication& auth, Faults& faults) {
+  const auto named =
+      std::find_if(members.begin(), members.end(), [](const JsonMember& member) { return member.name == type_member; });
+  const Place place = Place::of("auth").below(type_member);
+  if (named == members.end()) {
+    if (std::holds_alternative<std::monostate>(auth)) {
+      add_fault(faults, place, "is required: header_file or oauth2");
+    }
+    return;
+  }
+  const auto type = read_string(named->value, place, faults);
+  const std::array<domain::Authentication, 2> choices{HeaderFile{}, Oauth2{}};
+  const auto* chosen = std::find_if(choices.begin(), choices.end(),
+                                    [&](const auto& choice) { return type && type_of(choice) == *type; });
+  if (chosen == choices.end()) {
+    if (type) {
+      add_fault(faults, place, "must be header_file or oauth2");
+    }
+    auth = std::monostate();
+  } else if (chosen->index() != auth.index()) {
+    auth = *chosen;
+  }
+}
+
+void read_auth(std::string_view value, Draft& draft, Faults& faults) {
+  const Place place = Place::of("auth");
+  domain::Authentication& auth = draft.webhook.auth;
+  if (is_null(value)) {
+    auth = std::monostate();
+    return;
+  }
+  if (!expect_kind(value, JsonKind::object, place, faults)) {
+    return;
+  }
+  const auto members = members_of(value);
+  choose_auth(members, auth, faults);
+  for (const JsonMember& member : members) {
+    if (member.name != type_member) {
+      std::visit([&](auto& chosen) { read_auth_member(member, place.below(member.name), chosen, faults); }, auth);
+    }
+  }
+}
+
 // ---- writing --------------------------------------------------------------------------------------------------
 
 void write_headers(JsonWriter& json, const Webhook& webhook, const WebhookLive&) {
@@ -300,6 +455,48 @@ void write_retry(JsonWriter& json, const Webhook& webhook, const WebhookLive&) {
       json.number(webhook.retry.*field.number);
     }
   }
+  json.end_object();
+}
+
+void write_tls(JsonWriter& json, const Webhook& webhook, const WebhookLive&) {
+  if (!webhook.tls.is_set()) {
+    json.null();
+    return;
+  }
+  json.begin_object();
+  for (const auto& field : tls_fields) {
+    json.name(field.name).string(webhook.tls.*field.text);
+  }
+  json.end_object();
+}
+
+void write_auth_members(JsonWriter& json, const HeaderFile& header_file) {
+  for (const auto& field : header_file_fields) {
+    json.name(field.name).string(header_file.*field.text);
+  }
+}
+
+void write_auth_members(JsonWriter& json, const Oauth2& oauth2) {
+  json.name(token_url_member).string(oauth2.token_url.text());
+  for (const auto& field : oauth2_fields) {
+    json.name(field.name).string(oauth2.*field.text);
+  }
+  json.name(scopes_member).begin_array();
+  for (const std::string& scope : oauth2.scopes) {
+    json.string(scope);
+  }
+  json.end_array();
+}
+
+void write_auth_members(JsonWriter&, std::monostate) {}
+
+void write_auth(JsonWriter& json, const Webhook& webhook, const WebhookLive&) {
+  if (std::holds_alternative<std::monostate>(webhook.auth)) {
+    json.null();
+    return;
+  }
+  json.begin_object().name(type_member).string(type_of(webhook.auth));
+  std::visit([&](const auto& auth) { write_auth_members(json, auth); }, webhook.auth);
   json.end_object();
 }
 
@@ -353,6 +550,20 @@ constexpr std::array fields = {
           R"("max":{"type":"number"},"jitter":{"type":"number"},"window":{"type":"number"}},)"
           R"("description":"initial, max and window in seconds"})",
           write_retry, read_retry, false},
+    Field{"tls",
+          R"({"type":["object","null"],"properties":{"client_cert":{"type":"string"},"client_key":{"type":"string"}},)"
+          R"("description":"a client certificate: absolute paths of PEM files that the daemon reads at each attempt, )"
+          R"(the key without a passphrase; https only"})",
+          write_tls, read_tls, false},
+    Field{"auth",
+          R"({"oneOf":[{"type":"null"},{"type":"object","properties":{"type":{"const":"header_file"},)"
+          R"("header":{"type":"string","default":"Authorization"},"file":{"type":"string"}},)"
+          R"("description":"a header whose whole value is the one line of a file, read at each attempt"},)"
+          R"({"type":"object","properties":{"type":{"const":"oauth2"},"token_url":{"type":"string","format":"uri"},)"
+          R"("client_id":{"type":"string"},"client_secret_file":{"type":"string"},)"
+          R"("scopes":{"type":"array","items":{"type":"string"}}},)"
+          R"("description":"an access token by client credentials; the secret is the one line of a file"}]})",
+          write_auth, read_auth, false},
     Field{"version", R"({"type":"integer","description":"counts edits; the ETag"})",
           [](J& j, const W& w, const L&) { j.number(w.version); }, nullptr, false},
     Field{"created_at", R"({"type":"string","format":"date-time"})",

@@ -4,12 +4,16 @@
 //   {"id":"wh_…","display_name":"…","url":"…","events":["…"],"status":"active|inactive","status_reason":"manual|gone"|null,
 //    "description":"","headers":{"Name":"value"},"signature":"standard","format":"standard","timeout":15,
 //    "max_in_flight":16,"rate":null,"retry":{"initial":5,"factor":2,"max":21600,"jitter":0.1,"window":864000},
+//    "tls":{"client_cert":"/path","client_key":"/path"}|null,
+//    "auth":{"type":"header_file","header":"Authorization","file":"/path"}|
+//           {"type":"oauth2","token_url":"…","client_id":"…","client_secret_file":"/path","scopes":["…"]}|null,
 //    "version":1,"created_at":"…","updated_at":"…","health":"up|down|throttled"|null,"waiting":0}
 //
 // A create sends display_name, url and events, and any of status, description, headers, secrets, signature, format,
-// timeout, max_in_flight, rate, retry; its answer also has "secrets":["whsec_…"]. A PATCH is a merge patch (RFC 7396)
-// of the same members: null takes a member back to its default, "headers":{"X":null} removes one header, and "secrets"
-// replaces all. Members kept by the daemon and unknown ones are refused. All faults are answered at once.
+// timeout, max_in_flight, rate, retry, tls, auth; its answer also has "secrets":["whsec_…"]. A PATCH is a merge patch
+// (RFC 7396) of the same members: null takes a member back to its default, "headers":{"X":null} removes one header, and
+// "secrets" replaces all; an "auth" of another type replaces the one before. Members kept by the daemon and unknown
+// ones are refused. All faults are answered at once.
 //
 // Secrets in "secrets":[…] of `GET …/secret` and `POST …/secret/rotate` (body {"grace": seconds}, default 86400):
 //   {"secrets":[{"secret":"whsec_…","expires_at":null}],"public_keys":["whpk_…"]}

@@ -60,10 +60,15 @@ asio::awaitable<Result<Answer>> answer_webhook(Context& context, Webhook webhook
 
 Result<void> check_url(const Context& context, const Webhook& webhook) {
   const auto& refusal = context.options.url_refusal;
-  if (refusal) {
-    if (const auto why = refusal(webhook.url)) {
-      return base::field_error("/url", "url: " + *why);
-    }
+  if (!refusal) {
+    return {};
+  }
+  if (const auto why = refusal(webhook.url)) {
+    return base::field_error("/url", "url: " + *why);
+  }
+  const auto* oauth2 = std::get_if<domain::Oauth2>(&webhook.auth);
+  if (const auto why = oauth2 == nullptr ? std::nullopt : refusal(oauth2->token_url)) {
+    return base::field_error("/auth/token_url", "auth.token_url: " + *why);
   }
   return {};
 }
