@@ -30,6 +30,9 @@ void Engine::Impl::take_report(AttemptReport report) {
   Lane* lane = registry_.find(flight.webhook);
   base::check(lane != nullptr, "a lane outlives its attempts");
   --lane->in_flight;
+  if (lane->queued && (slots_.release_idle(*lane) || lane->host->release_idle(*lane))) {
+    ring_.push_back(lane);
+  }
   if (report.shortage) {
     put_back(std::move(flight));
     return;
