@@ -21,12 +21,7 @@ base::Error no_place(const std::string& what, const std::string& flag) {
   return {base::ErrorCode::invalid_request, what + " is not set: name the place with " + flag, {}};
 }
 
-}  // namespace
-
-Parsed parse_options(int argc, char** argv) {
-  Parsed parsed;
-  Options& options = parsed.options;
-  CLI::App app("Accepts events durably and delivers them to webhooks, retrying for ten days.", "webhookd");
+void bind_options(CLI::App& app, Options& options) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--config", options.config, "configuration file (TOML)")->type_name("FILE");
   app.add_option("--data-dir", options.data_dir, "data directory, over store.path")->type_name("DIR");
@@ -41,6 +36,27 @@ Parsed parse_options(int argc, char** argv) {
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json", "journal"}));
   app.set_version_flag("--version", "webhookd " WEBHOOKD_VERSION);
+}
+
+}  // namespace
+
+std::vector<OptionWords> describe_options() {
+  Options options;
+  CLI::App app;
+  bind_options(app, options);
+  std::vector<OptionWords> words;
+  for (const CLI::Option* option : app.get_options()) {
+    const bool takes_value = option->get_items_expected_max() > 0;
+    words.push_back(
+        {option->get_lnames().front(), takes_value ? option->get_type_name() : "", option->get_description()});
+  }
+  return words;
+}
+
+Parsed parse_options(int argc, char** argv) {
+  Parsed parsed;
+  CLI::App app("Accepts events durably and delivers them to webhooks, retrying for ten days.", "webhookd");
+  bind_options(app, parsed.options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {  // --help, --version

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -26,6 +27,14 @@ struct Parsed {
   std::optional<int> exit_code;
 };
 Parsed parse_options(int argc, char** argv);
+
+// What the command line takes, for the manual page.
+struct OptionWords {
+  std::string name;   // without dashes
+  std::string value;  // empty: a switch
+  std::string help;
+};
+std::vector<OptionWords> describe_options();
 
 inline constexpr const char* system_config = "/etc/webhookd/webhookd.toml";
 inline constexpr const char* system_data_dir = "/var/lib/webhookd";

@@ -159,24 +159,6 @@ std::optional<double> read_text(std::string_view text) {
   return value;
 }
 
-std::string allowed(const Key& key) {
-  const std::string range = " from " + std::string(key.lowest) + " to " + std::string(key.highest);
-  return std::visit(Overloaded{[&](Bytes) { return "a size like \"64MiB\"" + range; },
-                               [&](Count) { return "a whole number" + range; },
-                               [&](Duration Settings::*) { return "a duration like \"15s\" or \"10d\"" + range; },
-                               [&](double Settings::*) { return "a number" + range; },
-                               [](bool Settings::*) { return std::string("true or false"); },
-                               [&](std::string Settings::*) {
-                                 std::string words = "a text";
-                                 for (std::size_t i = 0; i < key.choices.size(); ++i) {
-                                   words += (i == 0 ? ": \"" : ", \"") + std::string(key.choices[i]) + "\"";
-                                 }
-                                 return words;
-                               },
-                               [](Strings Settings::*) { return std::string("a list of texts"); }},
-                    key.target);
-}
-
 template <class T>
 bool in_range(const Key& key, T value) {
   return !(value < *read_text<T>(key.lowest)) && !(*read_text<T>(key.highest) < value);
@@ -326,7 +308,7 @@ class Reader {
     if (store_value(key, node, settings_)) {
       settings_.sources[std::string(key.name)] = path_ + ":" + std::to_string(node.source().begin.line);
     } else {
-      faults_.push_back(place(node) + std::string(key.name) + ": must be " + allowed(key));
+      faults_.push_back(place(node) + std::string(key.name) + ": must be " + allowed_values(key));
     }
   }
   void unknown(const std::string& name, const toml::node& node) {
@@ -346,6 +328,24 @@ class Reader {
 }  // namespace
 
 std::span<const Key> configuration_keys() { return all_keys; }
+
+std::string allowed_values(const Key& key) {
+  const std::string range = " from " + std::string(key.lowest) + " to " + std::string(key.highest);
+  return std::visit(Overloaded{[&](Bytes) { return "a size like \"64MiB\"" + range; },
+                               [&](Count) { return "a whole number" + range; },
+                               [&](Duration Settings::*) { return "a duration like \"15s\" or \"10d\"" + range; },
+                               [&](double Settings::*) { return "a number" + range; },
+                               [](bool Settings::*) { return std::string("true or false"); },
+                               [&](std::string Settings::*) {
+                                 std::string words = "a text";
+                                 for (std::size_t i = 0; i < key.choices.size(); ++i) {
+                                   words += (i == 0 ? ": \"" : ", \"") + std::string(key.choices[i]) + "\"";
+                                 }
+                                 return words;
+                               },
+                               [](Strings Settings::*) { return std::string("a list of texts"); }},
+                    key.target);
+}
 
 Settings default_settings() {
   Settings settings;

@@ -75,6 +75,8 @@ struct Key {
 };
 
 std::span<const Key> configuration_keys();
+// The type and range of a key in words: "a duration like "15s" or "10d" from 1s to 1m".
+std::string allowed_values(const Key& key);
 
 Settings default_settings();
 // Reads a TOML file over `settings`. The error's detail is one line a fault: "FILE:LINE: KEY: what is allowed".

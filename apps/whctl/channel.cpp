@@ -4,11 +4,17 @@
 
 #include <cerrno>
 
+#include "safe_text.hpp"
+
 namespace webhookd::whctl {
 
 void Channel::write(std::string_view text) {
   if (fault_ != 0) return;
-  buffer_.append(text);
+  if (is_ascii_) {
+    buffer_.append(ascii_text(text));
+  } else {
+    buffer_.append(text);
+  }
   if (descriptor_ >= 0 && buffer_.size() >= flush_bytes) flush();
 }
 

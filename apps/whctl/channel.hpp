@@ -1,5 +1,6 @@
 // Where words go: a buffered file descriptor whose failures are kept, not lost (`whctl list > /dev/full` must not exit
-// 0), or memory, for tests. Nothing here formats or escapes.
+// 0), or memory, for tests and for the pager. Nothing here formats; what a terminal without UTF-8 cannot show is
+// written as escapes, because every word goes through here.
 #pragma once
 
 #include <string>
@@ -17,6 +18,8 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
+  // From now on everything beyond ASCII is escaped.
+  void limit_to_ascii() { is_ascii_ = true; }
   void write(std::string_view text);
   void line(std::string_view text) {
     write(text);
@@ -32,6 +35,7 @@ class Channel {
 
   int descriptor_ = -1;
   int fault_ = 0;
+  bool is_ascii_ = false;
   std::string buffer_;
 };
 

@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include "completion_scripts.hpp"
 #include "domain/message.hpp"
 #include "domain/webhook.hpp"
 #include "output.hpp"
@@ -26,6 +27,12 @@ std::vector<std::string_view> payload_formats() {
   using domain::PayloadFormat;
   return {domain::to_string(PayloadFormat::standard), domain::to_string(PayloadFormat::raw),
           domain::to_string(PayloadFormat::cloudevents), domain::to_string(PayloadFormat::cloudevents_binary)};
+}
+
+std::vector<std::string_view> shells() {
+  std::vector<std::string_view> names;
+  for (const auto& script : completion_scripts()) names.push_back(script.shell);
+  return names;
 }
 
 std::vector<Flag> joined(std::vector<Flag> first, const std::vector<Flag>& second) {
@@ -82,6 +89,7 @@ const Argument webhooks_argument{"WEBHOOK", Role::webhook, "ids, unique id prefi
                                  repeated};
 const Argument messages_argument{"MESSAGE", Role::message, "ids or unique id prefixes", required, repeated};
 const Argument type_argument{"TYPE", Role::event_type, "a type of the catalogue"};
+const Flag wait_timeout_flag{"timeout", 0, "D", "with --wait: at most this long; for ever by default", Role::duration};
 const Flag reason_flag{"reason", 0, "TEXT", "why, kept with the message"};
 
 std::vector<Command> webhook_commands() {
@@ -103,13 +111,15 @@ std::vector<Command> webhook_commands() {
         {"search", 0, "TEXT", "only those with this in id, name, URL or description"},
         {"sort", 0, "KEY", "the order; created by default", Role::text, optional, once, {"name", "created", "status"}}},
        {{"whctl list", "all"}, {"whctl list --status inactive -o json", "for a script"}},
-       list_webhooks},
+       list_webhooks,
+       Manner::paged},
       {"show",
        "shows one webhook, message (with its attempts) or event",
        {{"ID", Role::subject, "id, unique id prefix, or a webhook's name"}},
        {},
-       {{"whctl show orders", "a webhook by name"}, {"whctl show msg_0000000", "a message by the start of its id"}},
-       show_subject},
+       {{"whctl show orders", "a webhook by name"}, {"whctl show msg_0000000000000", "a message with its attempts"}},
+       show_subject,
+       Manner::paged},
       {"edit",
        "changes a webhook; takes effect on the next attempt",
        {webhook_argument},
@@ -138,12 +148,13 @@ std::vector<Command> webhook_commands() {
        "deletes webhooks with their messages; waiting messages are cancelled",
        {webhooks_argument},
        {},
-       {{"whctl delete orders", "asks first"}, {"whctl delete orders --yes", "in a script"}},
+       {{"whctl delete orders", "asks on a terminal; elsewhere it needs --yes", 2},
+        {"whctl delete orders --yes", "in a script"}},
        delete_webhooks},
       {"ping",
        "sends a webhook.ping message and prints its id",
        {webhook_argument},
-       {{"wait", 0, "", "until it is delivered or fails for good"}},
+       {{"wait", 0, "", "until it is delivered or fails for good"}, wait_timeout_flag},
        {{"whctl ping orders --wait", "does it answer?"}},
        ping_webhook},
       {"secret show",
@@ -164,14 +175,15 @@ std::vector<Command> webhook_commands() {
 std::vector<Command> event_commands() {
   const std::string_view list_help = "lists the event catalogue";
   return {
-      {"types", list_help, {}, {}, {{"whctl types", ""}}, list_types},
-      {"types list", list_help, {}, {}, {{"whctl types list -o name", "names alone"}}, list_types},
+      {"types", list_help, {}, {}, {{"whctl types", ""}}, list_types, Manner::paged},
+      {"types list", list_help, {}, {}, {{"whctl types list -o name", "names alone"}}, list_types, Manner::paged},
       {"types show",
        "shows one event type with its schema and example",
        {type_argument},
        {{"example", 0, "", "only the example, as it is emitted by trigger"}},
        {{"whctl types show subscription.create --example", ""}},
-       show_type},
+       show_type,
+       Manner::paged},
       {"types add",
        "adds an event type",
        {{"TYPE", Role::text, "a new name: resource.verb"}},
@@ -182,7 +194,7 @@ std::vector<Command> event_commands() {
        "removes an event type that no webhook names",
        {type_argument},
        {},
-       {{"whctl types remove invoice.paid", ""}},
+       {{"whctl types remove order.paid", ""}},
        remove_type},
       {"emit",
        "accepts an event, durably, and prints its id",
@@ -191,16 +203,20 @@ std::vector<Command> event_commands() {
         {"batch", 0, "FILE|-", "one event a line: {\"type\",\"data\",\"timestamp\"?,\"idempotency_key\"?}", Role::file},
         {"key", 0, "K", "idempotency key: the same key within 24 h creates nothing"},
         {"at", 0, "TIME", "when it happened; now by default", Role::time},
-        {"wait", 0, "", "until all its messages have settled"}},
+        {"wait", 0, "", "until all its messages have settled"},
+        wait_timeout_flag},
        {{"whctl emit subscription.create -d '{\"subscription\":{\"id\":7}}'", "data on the command line"},
         {"whctl emit subscription.delete -d @event.json --key order-17", "from a file, once"},
+        {"whctl emit subscription.create -d @event.json --wait --timeout 1m",
+         "exits 0 when it was delivered, 8 when not"},
         {"whctl emit --batch events.ndjson", "many"}},
        emit_event},
       {"trigger",
        "emits the example of a type",
        {type_argument},
        {{"set", 0, "A.B=JSON", "replaces a member of the example; may be repeated", Role::text, optional, repeated},
-        {"wait", 0, "", "until all its messages have settled"}},
+        {"wait", 0, "", "until all its messages have settled"},
+        wait_timeout_flag},
        {{"whctl trigger subscription.create --set subscription.id=42", ""}},
        trigger_event},
   };
@@ -214,14 +230,15 @@ std::vector<Command> message_commands() {
        {{"number", 'n', "N", "how many; 50 by default", Role::number},
         {"status", 0, "S,...", "only these", Role::text, optional, once, message_statuses(), true},
         {"event", 0, "TYPE", "only of this type", Role::event_type},
-        {"since", 0, "T", "made at or after: a time, a date, or how long ago (1h)", Role::time},
+        {"since", 0, "T", "made at or after: a time, a date, today, yesterday, or how long ago (1h)", Role::time},
         {"until", 0, "T", "made before", Role::time},
         {"grep", 0, "TEXT", "only with this in id, type or failure"},
         {"code", 0, "CODE", "only with this last HTTP status: 503, or 5xx"},
         {"reverse", 0, "", "oldest first"}},
        {{"whctl logs orders", "the latest of one webhook"},
         {"whctl logs --status failed,retrying --since 1h", "what goes wrong"}},
-       show_logs},
+       show_logs,
+       Manner::paged},
       {"retry",
        "makes messages due now",
        {messages_argument},
@@ -234,11 +251,17 @@ std::vector<Command> message_commands() {
        {reason_flag},
        {{"whctl cancel msg_0000000000000", ""}},
        cancel_messages},
+      {"why",
+       "says in words where a message stands, why, and what happens next",
+       {{"MESSAGE", Role::message, "id or unique id prefix"}},
+       {},
+       {{"whctl why msg_0000000000000", ""}, {"whctl why msg_0000000000000 --fields cause", "one word for a script"}},
+       explain_message},
       {"wait",
        "waits until messages, or all messages of events, have settled",
        {{"ID", Role::subject, "messages or events", required, repeated}},
        {{"timeout", 0, "D", "at most this long; for ever by default", Role::duration}},
-       {{"whctl wait evt_0000000000000 --timeout 1m", "exit code 8 when a delivery failed"}},
+       {{"whctl wait evt_0000000000000 --timeout 1m", "exits 0 when all were delivered, 8 when one failed"}},
        wait_for_subjects},
   };
 }
@@ -256,7 +279,7 @@ std::vector<Command> tool_commands() {
         {"event", 'e', "TYPE", "what the registered webhook wants; may be repeated", Role::event_pattern, optional,
          repeated}},
        {{"whctl listen --webhook try -e 'subscription.*'", "see what arrives"},
-        {"whctl listen --port 8080 --status 500,500,200 --delay 2s", "a receiver that recovers"}},
+        {"whctl listen --status 500,500,200 --delay 2s", "a receiver that recovers"}},
        listen_for_requests},
       {"verify",
        "checks a Standard Webhooks signature of standard input, offline",
@@ -265,7 +288,9 @@ std::vector<Command> tool_commands() {
         {"id", 0, "ID", "the webhook-id header", Role::text, required},
         {"timestamp", 0, "T", "the webhook-timestamp header", Role::number, required},
         {"signature", 0, "S", "the webhook-signature header", Role::text, required}},
-       {{"whctl verify --secret-file key --id msg_1 --timestamp 1700000000 --signature v1,... < body", ""}},
+       {{"whctl verify --secret-file key --id msg_p5jXN8AQM9LWM0D4loKWxJek --timestamp 1614265330 "
+         "--signature v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= < body",
+         "a request that was kept"}},
        verify_signature},
       {"sign",
        "signs standard input as Standard Webhooks does, offline",
@@ -289,13 +314,22 @@ std::vector<Command> tool_commands() {
        {},
        {{"whctl clock advance 36h", ""}},
        advance_clock},
+      {"completion",
+       "prints the completion script of a shell",
+       {{"SHELL", Role::text, "which", required, once, shells()}},
+       {},
+       {{"whctl completion bash > whctl.bash", "then `source whctl.bash`, or put it where the shell looks"},
+        {"whctl completion zsh > _whctl", "into a directory of $fpath"},
+        {"whctl completion fish > whctl.fish", "into ~/.config/fish/completions"}},
+       print_completion},
       {"version", "prints the version", {}, {}, {{"whctl version", ""}}, show_version},
       {"help",
        "explains a command",
        {{"COMMAND", Role::command, "which; all without", optional, repeated}},
        {},
        {{"whctl help create", ""}},
-       show_help},
+       show_help,
+       Manner::paged},
   };
 }
 
@@ -319,6 +353,7 @@ const std::vector<Flag>& global_flags() {
       {"fields", 0, "A,B", "only these members, in this order"},
       {"quiet", 'q', "", "ids alone, one a line; no prose"},
       {"no-headers", 0, "", "no header line"},
+      {"no-pager", 0, "", "no pager, also for what is longer than the screen"},
       {"no-trunc", 0, "", "cut nothing to the terminal's width"},
       {"color", 0, "WHEN", "colours", Role::text, optional, once, {"auto", "always", "never"}},
       {"connect-timeout", 0, "D", "for the connection to the daemon; 5s by default", Role::duration},

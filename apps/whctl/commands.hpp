@@ -1,6 +1,7 @@
 // The one table of commands: names, arguments, flags, help, examples, and what each argument names (for completion).
-// The parser (parse.cpp), --help (help.cpp) and later the man pages and completions are made from it; nothing about the
-// command line is written anywhere else. What a command does is its `run` (handlers.hpp).
+// The parser (parse.cpp), --help (help.cpp), the manual pages (manual.cpp) and completion (complete.cpp) are made from
+// it; nothing about the command line is written anywhere else. What a command does is its `run` (handlers.hpp). Every
+// example is run against a real daemon by tests/app/examples_test.cpp.
 #pragma once
 
 #include <string>
@@ -34,6 +35,7 @@ struct Argument {
   std::string_view help;
   bool is_required = true;
   bool is_repeated = false;
+  std::vector<std::string_view> choices = {};  // all values that are allowed; empty: any
 };
 
 struct Flag {
@@ -51,6 +53,13 @@ struct Flag {
 struct Example {
   std::string_view line;
   std::string_view what;
+  int exits = 0;  // with this code
+};
+
+enum class Manner {
+  plain,
+  paged,   // may be long: goes through the pager when both ends are a terminal
+  hidden,  // for programs; in no help, page or completion
 };
 
 struct Command {
@@ -60,7 +69,11 @@ struct Command {
   std::vector<Flag> flags;
   std::vector<Example> examples;
   Handler* run = nullptr;
+  Manner manner = Manner::plain;
+  std::string_view about = {};  // paragraphs of the manual page and of --help, behind the one line
 };
+
+inline bool is_hidden(const Command& command) { return command.manner == Manner::hidden; }
 
 const std::vector<Command>& all_commands();
 // Accepted before or after every command.

@@ -16,6 +16,7 @@ struct Console {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   std::size_t width = 80;
+  std::size_t height = 24;
 };
 
 }  // namespace webhookd::whctl

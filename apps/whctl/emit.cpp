@@ -55,6 +55,8 @@ Result<std::string> event_body(Session& session, const Invocation& invocation, s
 }
 
 Result<ExitCode> send_event(Session& session, const Invocation& invocation, std::string_view data) {
+  const auto timeout = wait_timeout(invocation);
+  if (!timeout) return timeout.error();
   const auto body = event_body(session, invocation, data);
   if (!body) return body.error();
   auto accepted = session.send("POST", "/v1/events", *body);
@@ -71,7 +73,7 @@ Result<ExitCode> send_event(Session& session, const Invocation& invocation, std:
     if (!printed) return printed.error();
     session.console().out.flush();
   }
-  auto settled = wait_until_settled(session, event["id"].text(), std::nullopt);
+  auto settled = wait_until_settled(session, event["id"].text(), *timeout);
   if (!settled) return settled.error();
   if (session.output().is_json()) {
     const auto printed = session.output().made(event_view(), settled->root());
@@ -81,7 +83,7 @@ Result<ExitCode> send_event(Session& session, const Invocation& invocation, std:
 }
 
 Result<ExitCode> emit_lines(Session& session, const Invocation& invocation) {
-  for (const std::string_view word : {"TYPE", "data", "key", "at", "wait"}) {
+  for (const std::string_view word : {"TYPE", "data", "key", "at", "wait", "timeout"}) {
     if (!invocation.has(word)) continue;
     const std::string name = word == "TYPE" ? "TYPE" : "--" + std::string(word);
     return failure(client::codes::usage, name, "does not go with --batch: each line says its own");

@@ -45,7 +45,23 @@ constexpr std::array rows{
     Row{"refused", ExitCode::cancelled},
 };
 
+constexpr std::array meanings{
+    ExitMeaning{ExitCode::done, "done"},
+    ExitMeaning{ExitCode::failure, "failure; for diff: there are differences"},
+    ExitMeaning{ExitCode::usage, "wrong usage or invalid input"},
+    ExitMeaning{ExitCode::not_found, "not found"},
+    ExitMeaning{ExitCode::denied, "denied"},
+    ExitMeaning{ExitCode::conflict, "conflict with what is there"},
+    ExitMeaning{ExitCode::unreachable, "the daemon is not reachable"},
+    ExitMeaning{ExitCode::timed_out, "timed out"},
+    ExitMeaning{ExitCode::delivery_failed, "the delivery failed (wait, --wait)"},
+    ExitMeaning{ExitCode::cancelled, "the message was cancelled, or a question answered with no"},
+    ExitMeaning{ExitCode::bulk_partial, "some of several failed"},
+    ExitMeaning{ExitCode::interrupted, "interrupted"}};
+
 }  // namespace
+
+std::span<const ExitMeaning> exit_meanings() { return meanings; }
 
 ExitCode exit_code_of(std::string_view failure_code) {
   for (const auto& row : rows) {

@@ -2,6 +2,7 @@
 // decide by these, so no command chooses its own.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace webhookd::whctl {
@@ -20,6 +21,13 @@ enum class ExitCode : int {
   bulk_partial = 10,
   interrupted = 130,
 };
+
+struct ExitMeaning {
+  ExitCode code;
+  std::string_view words;
+};
+// All of them, for help and manual.
+std::span<const ExitMeaning> exit_meanings();
 
 // A code that the table does not know is a plain failure.
 ExitCode exit_code_of(std::string_view failure_code);

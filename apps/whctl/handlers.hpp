@@ -15,6 +15,8 @@ using Handler = client::Result<ExitCode>(Session&, const Invocation&);
 // webhooks.cpp, edit.cpp
 Handler create_webhook, list_webhooks, edit_webhook, activate_webhooks, deactivate_webhooks, delete_webhooks,
     ping_webhook, show_secrets, rotate_secret;
+// why.cpp
+Handler explain_message;
 // show.cpp
 Handler show_subject;
 // types.cpp
@@ -30,6 +32,6 @@ Handler verify_signature, sign_body;
 // daemon.cpp
 Handler show_status, show_clock, advance_clock, call_api;
 // help.cpp
-Handler show_version, show_help;
+Handler show_version, show_help, print_completion;
 
 }  // namespace webhookd::whctl

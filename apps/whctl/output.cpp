@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "parse.hpp"
 #include "safe_text.hpp"
+#include "yaml.hpp"
 
 namespace webhookd::whctl {
 
@@ -23,7 +24,8 @@ struct NamedFormat {
 };
 constexpr std::array formats{NamedFormat{"table", Format::table}, NamedFormat{"wide", Format::wide},
                              NamedFormat{"json", Format::json},   NamedFormat{"jsonl", Format::jsonl},
-                             NamedFormat{"csv", Format::csv},     NamedFormat{"name", Format::name}};
+                             NamedFormat{"yaml", Format::yaml},   NamedFormat{"csv", Format::csv},
+                             NamedFormat{"name", Format::name}};
 
 struct TonedWord {
   std::string_view word;
@@ -39,6 +41,12 @@ Tone tone_of(std::string_view word) {
     if (toned.word == word) return toned.tone;
   }
   return Tone::plain;
+}
+
+std::string milliseconds_for_people(double ms) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), ms < 1000 ? "%.0fms" : "%.1fs", ms < 1000 ? ms : ms / 1000);
+  return text.data();
 }
 
 std::string capitalised(std::string word) {
@@ -119,6 +127,12 @@ std::string Output::time_text(Json time, bool with_absolute) {
   return time_for_people(*parsed) + (with_absolute ? " (" + safe_line(text) + ")" : "");
 }
 
+std::string Output::time_text(base::Time time, bool with_absolute) {
+  const std::string text = base::format_time(time);
+  if (!options_.is_terminal) return text;
+  return time_for_people(time) + (with_absolute ? " (" + text + ")" : "");
+}
+
 Cell Output::cell(const Column& column, Json value) {
   if (value.is_null()) return {std::string(absent), Tone::plain};
   const std::string plain = column.look == Look::list ? joined_list(value) : value.plain();
@@ -140,6 +154,9 @@ Cell Output::cell(const Column& column, Json value) {
         return {base::format_duration(base::Duration{ms}), Tone::plain};
       }
       break;
+    case Look::milliseconds:
+      if (number && options_.is_terminal) return {milliseconds_for_people(*number), Tone::plain};
+      break;
     case Look::text:
     case Look::list:
       break;
@@ -147,7 +164,12 @@ Cell Output::cell(const Column& column, Json value) {
   return {plain.empty() ? std::string(absent) : safe_line(plain), Tone::plain};
 }
 
-Cell Output::cell_at(const Column& column, Json object) { return cell(column, member_at(object, column.field)); }
+Cell Output::shown(Cell cell) const {
+  if (options_.is_ascii) cell.text = ascii_text(cell.text);  // before its width counts
+  return cell;
+}
+
+Cell Output::cell_at(const Column& column, Json object) { return shown(cell(column, member_at(object, column.field))); }
 
 // The columns that the format and --fields ask for. A field that no column and no item knows is a typing error.
 Result<std::vector<Column>> Output::chosen_columns(const View& view, const std::vector<Json>& items) const {
@@ -210,7 +232,7 @@ Result<void> Output::list(const View& view, const std::vector<Json>& items, Json
   if (!columns) return columns.error();
   if (options_.format == Format::jsonl) {
     for (const auto& item : items) channel_.line(safe_json(compact_json(chosen_json(item))));
-  } else if (options_.format == Format::json) {
+  } else if (is_document()) {
     std::string text = "{\"items\":[";
     for (const auto& item : items) {
       if (text.back() == '}') text += ',';
@@ -226,7 +248,7 @@ Result<void> Output::list(const View& view, const std::vector<Json>& items, Json
 }
 
 Result<void> Output::row(const View& view, Json object) {
-  if (options_.format != Format::json || options_.ids_only) return list(view, {object});
+  if (!is_document() || options_.ids_only) return list(view, {object});
   return this->object(view, object);
 }
 
@@ -235,7 +257,7 @@ Result<void> Output::object(const View& view, Json object) {
     details(view.details, object);
     return {};
   }
-  if (options_.format != Format::json || options_.ids_only) return list(view, {object});
+  if (!is_document() || options_.ids_only) return list(view, {object});
   const auto columns = chosen_columns(view, {object});
   if (!columns) return columns.error();
   raw_json(chosen_json(object));
@@ -263,7 +285,8 @@ void Output::table(const std::vector<Column>& columns, const std::vector<Json>& 
     channel_.write(tab_separated(rows));
     return;
   }
-  const TableLayout layout{options_.truncates ? options_.width : 0, options_.has_headers, options_.has_color};
+  const TableLayout layout{options_.truncates ? options_.width : 0, options_.has_headers, options_.has_color,
+                           options_.is_ascii ? "..." : "\u2026"};
   if (!rows.empty()) channel_.write(aligned_table(headers, rows, layout));
 }
 
@@ -277,20 +300,27 @@ void Output::details(const std::vector<Column>& columns, Json object) {
       continue;
     }
     if (value.is_null() || value.raw() == "\"\"") continue;
-    Cell shown = cell(column, value);
-    if (column.look == Look::time) shown.text = time_text(value, true);
+    Cell detail = cell(column, value);
+    if (column.look == Look::time) detail.text = time_text(value, true);
     channel_.line(std::string(column.header) + ":" + std::string(width - column.header.size() + 2, ' ') +
-                  in_tone(shown.text, shown.tone, options_.has_color));
+                  in_tone(detail.text, detail.tone, options_.has_color));
   }
 }
 
 void Output::heading(std::string_view text) { channel_.line("\n" + std::string(text)); }
 
-void Output::json_block(Json value) { channel_.line(safe_json(pretty_json(value.raw()))); }
+void Output::json_block(Json value) {
+  const std::string text = safe_json(pretty_json(value.raw()));
+  channel_.line(options_.is_ascii ? ascii_json(text) : text);
+}
 
 void Output::raw_json(std::string_view checked) {
-  const std::string text = options_.format == Format::jsonl ? compact_json(checked) : pretty_json(checked);
-  channel_.line(safe_json(text));
+  if (options_.format == Format::yaml) {
+    channel_.write(yaml_of(checked));
+    return;
+  }
+  const std::string text = safe_json(options_.format == Format::jsonl ? compact_json(checked) : pretty_json(checked));
+  channel_.line(options_.is_ascii ? ascii_json(text) : text);
 }
 
 }  // namespace webhookd::whctl

@@ -1,7 +1,7 @@
 // How data is printed: one place for -o, -q, --fields, --no-headers, --no-trunc and colour, so that every command looks
 // the same. A command hands over JSON values and a view (views.hpp: which members make which columns). People, that is
 // a terminal, get aligned tables, relative times and words; scripts get tab-separated values without a header, RFC 3339
-// and the words of the JSON. -o json and jsonl print the daemon's values as they came.
+// and the words of the JSON. -o json, jsonl and yaml print the daemon's values as they came.
 #pragma once
 
 #include <functional>
@@ -18,13 +18,13 @@
 
 namespace webhookd::whctl {
 
-enum class Format { table, wide, json, jsonl, csv, name };
+enum class Format { table, wide, json, jsonl, yaml, csv, name };
 
 std::vector<std::string_view> format_names();
 std::optional<Format> parse_format(std::string_view text);
 
 // How the value of a column becomes text.
-enum class Look { text, word, message_status, list, time, duration, bytes };
+enum class Look { text, word, message_status, list, time, duration, milliseconds, bytes };
 
 struct Column {
   std::string_view header;  // "LAST SUCCESS"
@@ -48,6 +48,7 @@ struct OutputOptions {
   bool truncates = true;
   bool has_color = false;
   bool is_terminal = false;
+  bool is_ascii = false;  // a terminal without UTF-8
   std::size_t width = 80;
   std::vector<std::string> fields;
 };
@@ -57,7 +58,10 @@ class Output {
   // `now` is asked only when a relative time is printed: it may be the daemon's clock.
   Output(OutputOptions options, Channel& channel, std::function<base::Time()> now);
 
-  bool is_json() const { return options_.format == Format::json || options_.format == Format::jsonl; }
+  // One of the formats that print whole values.
+  bool is_json() const {
+    return options_.format == Format::json || options_.format == Format::jsonl || options_.format == Format::yaml;
+  }
   bool is_table() const {
     return !options_.ids_only && (options_.format == Format::table || options_.format == Format::wide);
   }
@@ -80,11 +84,14 @@ class Output {
 
   // For people the relative form with the time itself; for scripts RFC 3339.
   std::string time_text(Json time, bool with_absolute);
+  std::string time_text(base::Time time, bool with_absolute);
 
  private:
   Cell cell(const Column& column, Json value);
   Cell cell_at(const Column& column, Json object);
   std::string time_for_people(base::Time time);
+  Cell shown(Cell cell) const;
+  bool is_document() const { return options_.format == Format::json || options_.format == Format::yaml; }
   client::Result<std::vector<Column>> chosen_columns(const View& view, const std::vector<Json>& items) const;
   std::string chosen_json(Json object) const;
   std::string name_of(const View& view, Json object) const;

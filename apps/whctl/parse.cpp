@@ -71,6 +71,7 @@ CLI::App& app_at(CLI::App& root, std::string_view path) {
 std::vector<std::string> commands_below(std::string_view path) {
   std::vector<std::string> words;
   for (const auto& command : all_commands()) {
+    if (is_hidden(command)) continue;
     std::string_view rest = command.path;
     if (!path.empty()) {
       if (!rest.starts_with(std::string(path) + " ")) continue;
@@ -122,15 +123,15 @@ std::optional<Failure> check_leftovers(const std::vector<std::string>& leftovers
   return failure(client::codes::usage, leftovers.front(), "one argument too many", help_hint(path));
 }
 
-std::optional<Failure> check_choice(const Flag& flag, const std::string& value) {
-  std::vector<std::string> choices(flag.choices.begin(), flag.choices.end());
+std::optional<Failure> check_choice(const std::string& name, const std::vector<std::string_view>& allowed,
+                                    bool takes_list, const std::string& value) {
+  std::vector<std::string> choices(allowed.begin(), allowed.end());
   std::string_view rest = value;
   do {
-    const std::string word(flag.takes_list ? rest.substr(0, rest.find(',')) : rest);
+    const std::string word(takes_list ? rest.substr(0, rest.find(',')) : rest);
     rest.remove_prefix(std::min(rest.size(), word.size() + 1));
     if (std::find(choices.begin(), choices.end(), word) == choices.end()) {
-      return unknown_word("--" + std::string(flag.name), "\"" + word + "\" is none of " + base::join(choices, ", "),
-                          word, choices);
+      return unknown_word(name, "\"" + word + "\" is none of " + base::join(choices, ", "), word, choices);
     }
   } while (!rest.empty());
   return std::nullopt;
@@ -148,7 +149,8 @@ std::optional<Failure> check_flags(const std::vector<Flag>& flags, const Invocat
         return failure(client::codes::usage, "--" + std::string(flag.name), "the value is not valid UTF-8");
       }
       if (flag.choices.empty()) continue;
-      if (auto fault = check_choice(flag, value)) return fault;
+      auto fault = check_choice("--" + std::string(flag.name), flag.choices, flag.takes_list, value);
+      if (fault) return fault;
     }
   }
   return std::nullopt;
@@ -165,6 +167,8 @@ std::optional<Failure> check_arguments(const Invocation& invocation) {
       const std::string name(argument.name);
       if (value.empty()) return failure(client::codes::usage, name, "this argument is empty");
       if (!base::is_valid_utf8(value)) return failure(client::codes::usage, name, "the argument is not valid UTF-8");
+      if (argument.choices.empty()) continue;
+      if (auto fault = check_choice(name, argument.choices, false, value)) return fault;
     }
   }
   return std::nullopt;

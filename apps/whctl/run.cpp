@@ -1,9 +1,12 @@
 #include "run.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "complete.hpp"
 #include "help.hpp"
+#include "pager.hpp"
 #include "parse.hpp"
 #include "session.hpp"
 
@@ -30,9 +33,49 @@ ExitCode explain(const Console& console, const Invocation& invocation) {
   return closed(console, ExitCode::done);
 }
 
+bool uses_pager(const Settings& settings, const Command& command, const Console& console) {
+  return command.manner == Manner::paged && console.out_is_terminal && console.in_is_terminal &&
+         !settings.pager.empty();
+}
+
+ExitCode run_command(const Settings& settings, const Invocation& invocation, const Environment& environment,
+                     Console console) {
+  Session session(settings, environment, console);
+  const auto outcome = invocation.command->run(session, invocation);
+  return outcome ? *outcome : fail(console, outcome.error());
+}
+
+// Collects what the command prints, and shows it through the pager when it is longer than the screen.
+ExitCode run_paged(const Settings& settings, const Invocation& invocation, const Environment& environment,
+                   Console console) {
+  Channel memory;
+  Console collecting{memory,
+                     console.err,
+                     console.in,
+                     console.in_is_terminal,
+                     console.out_is_terminal,
+                     console.err_is_terminal,
+                     console.width,
+                     console.height};
+  const auto code = run_command(settings, invocation, environment, collecting);
+  const std::string& text = memory.kept();
+  const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  const bool was_shown = lines >= console.height && show_in_pager(settings.pager, text);
+  if (!was_shown) console.out.write(text);
+  return code;
+}
+
 }  // namespace
 
 ExitCode run(const std::vector<std::string>& arguments, const Environment& environment, Console console) {
+  if (!arguments.empty() && arguments.front() == completion_word) {
+    print_offers({arguments.begin() + 1, arguments.end()}, environment, console);
+    return ExitCode::done;
+  }
+  if (!speaks_utf8(environment)) {
+    if (console.out_is_terminal) console.out.limit_to_ascii();
+    if (console.err_is_terminal) console.err.limit_to_ascii();
+  }
   const auto invocation = parse(arguments);
   if (!invocation) return fail(console, invocation.error());
   if (invocation->has("help")) return explain(console, *invocation);
@@ -42,10 +85,8 @@ ExitCode run(const std::vector<std::string>& arguments, const Environment& envir
   }
   const auto settings = resolve_settings(*invocation, environment);
   if (!settings) return fail(console, settings.error());
-  Session session(*settings, environment, console);
-  const auto outcome = invocation->command->run(session, *invocation);
-  if (!outcome) return fail(console, outcome.error());
-  return closed(console, *outcome);
+  const bool is_paged = uses_pager(*settings, *invocation->command, console);
+  return closed(console, (is_paged ? run_paged : run_command)(*settings, *invocation, environment, console));
 }
 
 }  // namespace webhookd::whctl

@@ -38,22 +38,6 @@ constexpr std::array<Range, 14> steering{{{0x00, 0x1f},
                                           {0x1d173, 0x1d17a},
                                           {0xe0000, 0xe007f}}};
 
-// East Asian wide and emoji, coarsely: enough to keep columns straight.
-constexpr std::array<Range, 11> wide{{{0x1100, 0x115f},
-                                      {0x2e80, 0x303e},
-                                      {0x3041, 0xa4cf},
-                                      {0xac00, 0xd7a3},
-                                      {0xf900, 0xfaff},
-                                      {0xfe30, 0xfe6f},
-                                      {0xff00, 0xff60},
-                                      {0xffe0, 0xffe6},
-                                      {0x1f300, 0x1f64f},
-                                      {0x1f680, 0x1faff},
-                                      {0x20000, 0x3fffd}}};
-
-constexpr std::array<Range, 5> combining{
-    {{0x300, 0x36f}, {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}}};
-
 std::string hex(const char* format, unsigned value) {
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), format, value);
@@ -103,9 +87,20 @@ std::string rewrite(std::string_view text, std::string_view kept, Escape escape,
   return out;
 }
 
-std::string invalid_byte(unsigned char byte) { return hex("\\x%02x", byte); }
+template <class Escape>
+std::string beyond_ascii(std::string_view text, Escape escape) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t length = 0;
+    const auto code = base::decode_utf8(text, length);
+    const std::size_t taken = code ? length : 1;
+    out += code && *code > 0x7f ? escape(*code) : std::string(text.substr(0, taken));
+    text.remove_prefix(taken);
+  }
+  return out;
+}
 
-std::size_t width_of(char32_t code) { return is_in(combining, code) ? 0 : is_in(wide, code) ? 2 : 1; }
+std::string invalid_byte(unsigned char byte) { return hex("\\x%02x", byte); }
 
 }  // namespace
 
@@ -117,30 +112,8 @@ std::string safe_json(std::string_view json) {
   return rewrite(json, "\n\t\r", json_escape, [](unsigned char) { return std::string("\\ufffd"); });
 }
 
-std::size_t display_width(std::string_view text) {
-  std::size_t columns = 0;
-  while (!text.empty()) {
-    std::size_t length = 0;
-    const auto code = base::decode_utf8(text, length);
-    columns += code ? width_of(*code) : 1;
-    text.remove_prefix(code ? length : 1);
-  }
-  return columns;
-}
+std::string ascii_text(std::string_view text) { return beyond_ascii(text, visible_escape); }
 
-std::string cut_to_width(std::string_view text, std::size_t width) {
-  if (display_width(text) <= width) return std::string(text);
-  std::size_t columns = 0;
-  std::size_t bytes = 0;
-  while (bytes < text.size()) {
-    std::size_t length = 0;
-    const auto code = base::decode_utf8(text.substr(bytes), length);
-    const std::size_t next = columns + (code ? width_of(*code) : 1);
-    if (next > width - 1) break;
-    columns = next;
-    bytes += code ? length : 1;
-  }
-  return std::string(text.substr(0, bytes)) + "…";
-}
+std::string ascii_json(std::string_view json) { return beyond_ascii(json, json_escape); }
 
 }  // namespace webhookd::whctl

@@ -25,6 +25,7 @@ OutputOptions output_options(const Settings& settings, const Environment& enviro
   options.truncates = settings.truncates;
   options.has_color = wants_color(settings, environment, console.out_is_terminal);
   options.is_terminal = console.out_is_terminal;
+  options.is_ascii = console.out_is_terminal && !speaks_utf8(environment);
   options.width = console.width;
   options.fields = settings.fields;
   return options;

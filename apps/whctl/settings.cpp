@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 #include "values.hpp"
@@ -17,6 +18,20 @@ using client::Result;
 namespace {
 
 constexpr std::string_view system_socket = "/run/webhookd/webhookd.sock";
+
+constexpr std::array variables{
+    EnvironmentVariable{"WHCTL_SOCKET", "The daemon's socket, as `--socket`."},
+    EnvironmentVariable{"WHCTL_OUTPUT", "How data is printed, as `--output`."},
+    EnvironmentVariable{"WHCTL_PAGER", "The pager; empty or `cat` for none. Else `PAGER`, else `less`."},
+    EnvironmentVariable{"EDITOR", "What `whctl edit` opens; `VISUAL` is asked first."},
+    EnvironmentVariable{"NO_COLOR", "When set and not empty: no colours, unless `--color` says otherwise."},
+    EnvironmentVariable{"CLICOLOR_FORCE", "When set and not 0: colours even without a terminal."},
+    EnvironmentVariable{"LC_ALL", "With `LC_CTYPE` and `LANG`: whether the terminal shows UTF-8."},
+    EnvironmentVariable{
+        "XDG_RUNTIME_DIR",
+        "Where a user's daemon has its socket, `webhookd.sock`; used when it exists. Else the system's: "
+        "`/run/webhookd/webhookd.sock`."},
+    EnvironmentVariable{"XDG_CONFIG_HOME", "Where `whctl/config.toml` is; `~/.config` by default."}};
 
 struct FileSettings {
   std::optional<std::string> socket;
@@ -85,7 +100,21 @@ Result<Format> chosen_format(const Invocation& invocation, const Environment& en
   return unknown_word(what, "\"" + word + "\" is none of " + base::join(choices, ", "), word, choices);
 }
 
+std::string chosen_pager(const Invocation& invocation, const Environment& environment) {
+  if (invocation.has("no-pager")) return {};
+  std::string pager = "less";
+  for (const std::string_view name : {"WHCTL_PAGER", "PAGER"}) {
+    if (const auto value = environment(name)) {
+      pager = *value;
+      break;
+    }
+  }
+  return pager == "cat" ? std::string() : pager;
+}
+
 }  // namespace
+
+std::span<const EnvironmentVariable> environment_variables() { return variables; }
 
 Result<Settings> resolve_settings(const Invocation& invocation, const Environment& environment) {
   const auto file = read_config(config_path(environment));
@@ -100,6 +129,7 @@ Result<Settings> resolve_settings(const Invocation& invocation, const Environmen
   settings.truncates = !invocation.has("no-trunc");
   settings.assumes_yes = invocation.has("yes");
   settings.never_asks = invocation.has("no-input");
+  settings.pager = chosen_pager(invocation, environment);
   if (invocation.has("color")) settings.color = invocation.value("color");
   if (invocation.has("fields")) settings.fields = split_list(invocation.value("fields"));
   if (invocation.has("connect-timeout")) {
@@ -113,6 +143,15 @@ Result<Settings> resolve_settings(const Invocation& invocation, const Environmen
     settings.wait_for_daemon = *duration;
   }
   return settings;
+}
+
+bool speaks_utf8(const Environment& environment) {
+  for (const std::string_view name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string value = base::to_lower(set_value(environment, name));
+    if (value.empty()) continue;
+    return value.find("utf-8") != std::string::npos || value.find("utf8") != std::string::npos;
+  }
+  return false;
 }
 
 bool wants_color(const Settings& settings, const Environment& environment, bool is_terminal) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,13 @@ namespace webhookd::whctl {
 // The value of an environment variable; nothing when it is not set.
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
+struct EnvironmentVariable {
+  std::string_view name;
+  std::string_view help;
+};
+// Those that the tool reads, for the manual page.
+std::span<const EnvironmentVariable> environment_variables();
+
 struct Settings {
   std::string socket_path;
   Format format = Format::table;
@@ -30,9 +38,13 @@ struct Settings {
   base::Duration wait_for_daemon{0};
   bool assumes_yes = false;
   bool never_asks = false;
+  std::string pager;  // a shell command; empty: none
 };
 
 client::Result<Settings> resolve_settings(const Invocation& invocation, const Environment& environment);
+
+// Whether LC_ALL, LC_CTYPE or LANG, the first that is set, names UTF-8.
+bool speaks_utf8(const Environment& environment);
 
 // By flag, then NO_COLOR, CLICOLOR_FORCE, then whether it is a terminal that knows colours.
 bool wants_color(const Settings& settings, const Environment& environment, bool is_terminal);

@@ -1,4 +1,7 @@
 // The show command: one screen about a webhook, a message with its attempts and what comes next, or an event.
+#include <cmath>
+
+#include "domain/backoff.hpp"
 #include "domain/message.hpp"
 #include "safe_text.hpp"
 #include "session.hpp"
@@ -17,16 +20,59 @@ struct Kind {
 };
 constexpr std::array kinds{Kind{base::MessageKind::prefix, "messages"}, Kind{base::EventKind::prefix, "events"}};
 
+// The policy of the message's webhook; nothing when that cannot be had: the plan is then shorter.
+std::optional<domain::RetryPolicy> policy_of(Json webhook) {
+  const Json retry = webhook["retry"];
+  if (!retry.is_object()) return std::nullopt;
+  const auto span = [&](std::string_view name) {
+    return base::Duration{std::llround(retry[name].number().value_or(0) * 1000)};
+  };
+  domain::RetryPolicy policy;
+  policy.initial = span("initial");
+  policy.factor = retry["factor"].number().value_or(policy.factor);
+  policy.max = span("max");
+  return policy;
+}
+
+// The attempts that follow when each fails, without jitter, the last on the deadline.
+std::vector<base::Time> planned_attempts(const domain::RetryPolicy& policy, std::uint32_t made, base::Time next,
+                                         base::Time deadline) {
+  constexpr std::size_t attempts_max = 10'000;
+  std::vector<base::Time> times{next};
+  while (times.back() < deadline && times.size() < attempts_max) {
+    const auto wait = domain::backoff_wait(policy, made + static_cast<std::uint32_t>(times.size()), 0);
+    times.push_back(std::min(deadline, times.back() + std::max(wait, base::Duration{1000})));
+  }
+  return times;
+}
+
 void print_plan(Session& session, Json message) {
+  constexpr std::size_t shown_max = 4;
   auto& output = session.output();
-  const Json next = message["next_attempt_at"];
-  if (next.is_null()) return;
-  const auto number = static_cast<std::int64_t>(message["attempts"].number().value_or(0)) + 1;
+  const auto next = base::parse_time(message["next_attempt_at"].text());
+  const auto deadline = base::parse_time(message["deadline"].text());
+  if (!next || !deadline) return;
+  const auto webhook = session.get(path_to("webhooks", message["webhook_id"].text()));
+  const Json definition = webhook ? webhook->root() : Json();
+  auto& out = session.console().out;
   output.heading("Plan");
-  const Json deadline = message["deadline"];
-  const bool is_last = next.plain() == deadline.plain();
-  session.console().out.line("attempt " + std::to_string(number) + " " + output.time_text(next, true) +
-                             (is_last ? ", the last one" : ", the last one by " + output.time_text(deadline, true)));
+  if (definition["status"].text() == domain::to_string(domain::WebhookStatus::inactive)) {
+    out.line("held: its webhook is inactive; when it still waits " + output.time_text(message["deadline"], true) +
+             ", it becomes Failed");
+    return;
+  }
+  const auto made = static_cast<std::uint32_t>(message["attempts"].number().value_or(0));
+  const auto policy = policy_of(definition);
+  const auto times = policy ? planned_attempts(*policy, made, *next, *deadline) : std::vector<base::Time>{*next};
+  for (std::size_t i = 0; i < std::min(times.size(), shown_max); ++i) {
+    out.line("attempt " + std::to_string(made + 1 + i) + " " + output.time_text(times[i], true));
+  }
+  if (times.size() > shown_max) {
+    out.line("and " + std::to_string(times.size() - shown_max) + " more while it fails, the last one " +
+             output.time_text(message["deadline"], true));
+  } else if (times.back() < *deadline) {
+    out.line("the last one " + output.time_text(message["deadline"], true));
+  }
 }
 
 Result<ExitCode> print_message(Session& session, Json message) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "safe_text.hpp"
+#include "text_width.hpp"
 
 namespace webhookd::whctl {
 
@@ -39,10 +39,13 @@ std::vector<std::size_t> natural_widths(const std::vector<TableColumn>& columns,
   return widths;
 }
 
+std::size_t total_width(const std::vector<std::size_t>& widths) {
+  return std::accumulate(widths.begin(), widths.end(), gap * (widths.size() - 1));
+}
+
 // Takes from the widest column that may shrink, until the table fits or nothing can give.
-void fit(std::vector<std::size_t>& widths, const std::vector<TableColumn>& columns, std::size_t terminal) {
-  std::size_t total = std::accumulate(widths.begin(), widths.end(), gap * (widths.size() - 1));
-  while (total > terminal) {
+void shrink(std::vector<std::size_t>& widths, const std::vector<TableColumn>& columns, std::size_t terminal) {
+  for (std::size_t total = total_width(widths); total > terminal; --total) {
     std::size_t widest = columns.size();
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const bool may_give = columns[i].shrinks && widths[i] > shrunk_width_min;
@@ -50,13 +53,26 @@ void fit(std::vector<std::size_t>& widths, const std::vector<TableColumn>& colum
     }
     if (widest == columns.size()) return;
     --widths[widest];
-    --total;
   }
 }
 
-void append_row(std::string& out, const Row& row, const std::vector<std::size_t>& widths, bool has_color) {
+// What the table is when it is too wide however much it shrinks: without the last of the columns that may shrink; the
+// first of them stays. Nothing to take away: false.
+bool drop_column(std::vector<TableColumn>& columns, std::vector<Row>& rows) {
+  const auto may_go = [](const TableColumn& column) { return column.shrinks; };
+  const auto first = std::find_if(columns.begin(), columns.end(), may_go);
+  const auto last = std::find_if(columns.rbegin(), columns.rend(), may_go);
+  if (last == columns.rend() || std::prev(last.base()) == first) return false;
+  const auto place = std::prev(last.base()) - columns.begin();
+  columns.erase(columns.begin() + place);
+  for (auto& row : rows) row.erase(row.begin() + place);
+  return true;
+}
+
+void append_row(std::string& out, const Row& row, const std::vector<std::size_t>& widths, bool has_color,
+                std::string_view ellipsis) {
   for (std::size_t i = 0; i < row.size(); ++i) {
-    const std::string text = cut_to_width(row[i].text, std::max<std::size_t>(widths[i], 1));
+    const std::string text = cut_to_width(row[i].text, std::max<std::size_t>(widths[i], 1), ellipsis);
     out += in_tone(text, row[i].tone, has_color);
     if (i + 1 < row.size()) out.append(widths[i] - std::min(widths[i], display_width(text)) + gap, ' ');
   }
@@ -72,18 +88,23 @@ std::string in_tone(std::string_view text, Tone tone, bool has_color) {
   return std::string(escape_of(tone)).append(text).append("\x1b[0m");
 }
 
-std::string aligned_table(const std::vector<TableColumn>& columns, const std::vector<Row>& rows,
-                          const TableLayout& layout) {
+std::string aligned_table(std::vector<TableColumn> columns, std::vector<Row> rows, const TableLayout& layout) {
   if (columns.empty()) return {};
   auto widths = natural_widths(columns, rows, layout.has_headers);
-  if (layout.width > 0) fit(widths, columns, layout.width);
+  if (layout.width > 0) {
+    shrink(widths, columns, layout.width);
+    while (total_width(widths) > layout.width && drop_column(columns, rows)) {
+      widths = natural_widths(columns, rows, layout.has_headers);
+      shrink(widths, columns, layout.width);
+    }
+  }
   std::string out;
   if (layout.has_headers) {
     Row header;
     for (const auto& column : columns) header.push_back({column.header, Tone::plain});
-    append_row(out, header, widths, false);
+    append_row(out, header, widths, false, layout.ellipsis);
   }
-  for (const auto& row : rows) append_row(out, row, widths, layout.has_color);
+  for (const auto& row : rows) append_row(out, row, widths, layout.has_color, layout.ellipsis);
   return out;
 }
 

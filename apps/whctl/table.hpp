@@ -27,10 +27,11 @@ struct TableLayout {
   std::size_t width = 0;  // columns of the terminal; 0: cut nothing
   bool has_headers = true;
   bool has_color = false;
+  std::string_view ellipsis = "\u2026";
 };
 
-std::string aligned_table(const std::vector<TableColumn>& columns, const std::vector<Row>& rows,
-                          const TableLayout& layout);
+// Columns that shrink give way first, down to eight; when that is not enough the last of them are left out.
+std::string aligned_table(std::vector<TableColumn> columns, std::vector<Row> rows, const TableLayout& layout);
 std::string tab_separated(const std::vector<Row>& rows);
 // RFC 4180, with LF.
 std::string csv_line(const std::vector<std::string>& values);

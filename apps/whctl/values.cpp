@@ -13,7 +13,8 @@ using client::Result;
 namespace {
 
 constexpr std::string_view duration_form = "a duration is written 500ms, 15s, 1h30m or 10d";
-constexpr std::string_view time_form = "a time is written 2026-01-31T12:00:00Z, 2026-01-31, or 1h (ago)";
+constexpr std::string_view time_form =
+    "a time is written 2026-01-31T12:00:00Z, 2026-01-31, today, yesterday, or 1h (ago)";
 
 // "--timeout", or the argument's own name in capitals.
 std::string flag_text(std::string_view name) {
@@ -50,6 +51,12 @@ Result<base::Time> time_value(const Invocation& invocation, std::string_view nam
   const auto& text = invocation.value(name);
   if (const auto time = base::parse_time(text)) return *time;
   if (const auto time = base::parse_time(text + "T00:00:00Z")) return *time;
+  constexpr base::Duration day = std::chrono::hours(24);
+  if (text == "now") return now();
+  if (text == "today" || text == "yesterday") {
+    const base::Time midnight = std::chrono::floor<std::chrono::days>(now());
+    return text == "today" ? midnight : midnight - day;
+  }
   const auto ago = base::parse_duration(text);
   if (!ago) return wrong(name, text, time_form);
   return now() - *ago;

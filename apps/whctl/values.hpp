@@ -17,7 +17,8 @@ namespace webhookd::whctl {
 // Of a flag or argument that was given.
 client::Result<base::Duration> duration_value(const Invocation& invocation, std::string_view name);
 client::Result<std::uint64_t> count_value(const Invocation& invocation, std::string_view name, std::uint64_t max);
-// RFC 3339, a date (its first moment, UTC), or a duration: that long before now, which is asked only then.
+// RFC 3339, a date, today or yesterday (their first moment, UTC), now, or a duration: that long before now, which is
+// asked only when it is needed.
 client::Result<base::Time> time_value(const Invocation& invocation, std::string_view name,
                                       const std::function<base::Time()>& now);
 

@@ -118,10 +118,19 @@ const View& attempt_view() {
                                            {"TRIGGER", "trigger"},
                                            {"OUTCOME", "outcome", Look::word},
                                            {"CODE", "code"},
-                                           {"MS", "duration_ms"},
+                                           {"TOOK", "duration_ms", Look::milliseconds},
                                            {"ERROR", "error", Look::text, shrinks},
                                            {"ANSWER", "response_body", Look::text, shrinks}};
   static const View view{"number", "number", columns, columns};
+  return view;
+}
+
+const View& explanation_view() {
+  static const std::vector<Column> columns{{"ID", "id"},
+                                           {"STATUS", "status", Look::message_status},
+                                           {"CAUSE", "cause"},
+                                           {"EXPLANATION", "explanation", Look::list, shrinks}};
+  static const View view{"id", "id", columns, columns};
   return view;
 }
 

@@ -10,6 +10,7 @@ const View& deleted_webhook_view();
 const View& message_view();
 const View& changed_message_view();  // after retry, cancel, wait
 const View& attempt_view();
+const View& explanation_view();
 const View& event_view();
 const View& type_view();
 const View& secret_view();

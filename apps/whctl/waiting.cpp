@@ -7,6 +7,7 @@
 
 #include "domain/message.hpp"
 #include "safe_text.hpp"
+#include "values.hpp"
 
 namespace webhookd::whctl {
 
@@ -85,6 +86,14 @@ Result<Document> wait_until_settled(Session& session, const std::string& id, std
       return failure("wait_timeout", id, "did not settle within " + base::format_duration(*timeout));
     }
   }
+}
+
+Result<std::optional<base::Duration>> wait_timeout(const Invocation& invocation) {
+  if (!invocation.has("timeout")) return std::optional<base::Duration>();
+  if (!invocation.has("wait")) return failure(client::codes::usage, "--timeout", "goes with --wait");
+  const auto timeout = duration_value(invocation, "timeout");
+  if (!timeout) return timeout.error();
+  return std::optional<base::Duration>(*timeout);
 }
 
 Result<ExitCode> outcome_of(Session& session, Json subject) {

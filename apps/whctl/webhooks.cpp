@@ -140,12 +140,14 @@ Result<ExitCode> delete_webhooks(Session& session, const Invocation& invocation)
 }
 
 Result<ExitCode> ping_webhook(Session& session, const Invocation& invocation) {
+  const auto timeout = wait_timeout(invocation);
+  if (!timeout) return timeout.error();
   auto accepted = session.send("POST", path_to(webhooks, invocation.value("WEBHOOK"), "ping"), "");
   if (!accepted) return accepted.error();
   const auto messages = accepted->root()["messages"].elements();
   if (messages.empty()) return failure(client::codes::bad_answer, "ping", "the daemon made no message");
   if (invocation.has("wait")) {
-    auto settled = wait_until_settled(session, messages.front()["id"].text(), std::nullopt);
+    auto settled = wait_until_settled(session, messages.front()["id"].text(), *timeout);
     if (!settled) return settled.error();
     const auto printed = session.output().made(changed_message_view(), settled->root());
     if (!printed) return printed.error();

@@ -371,24 +371,31 @@ TEST_CASE("show of a message has its attempts, its plan and its payload as it ca
   Bench bench;
   bench.setting.on_terminal = true;
   bench.daemon.answer("GET /v1/clock", 200, clock_body);
+  bench.daemon.answer("GET /v1/webhooks/wh_1", 200,
+                      R"({"status":"active","retry":{"initial":5,"factor":2,"max":21600,"jitter":0.1}})");
   bench.daemon.answer(
       "GET /v1/messages/msg_1", 200,
-      R"({"id":"msg_1","type":"a.b","status":"retrying","attempts":1,"next_attempt_at":"2026-01-31T12:05:00.000Z",)"
+      R"({"id":"msg_1","webhook_id":"wh_1","type":"a.b","status":"retrying","attempts":1,"next_attempt_at":"2026-01-31T12:05:00.000Z",)"
       R"("deadline":"2026-02-10T12:00:00.000Z","payload":{"z":1.50,"a":2},"attempt_log":[{"number":1,)"
       R"("at":"2026-01-31T11:59:50.000Z","duration_ms":12,"trigger":"automatic","outcome":"status","code":500,)"
       R"("error":"HTTP 500","response_body":"oops"}]})");
   CHECK(bench.run({"show", "msg_1"}).out ==
         "Id:             msg_1\n"
+        "Webhook id:     wh_1\n"
         "Type:           a.b\n"
         "Status:         Retrying\n"
         "Attempts:       1\n"
         "Next attempt:   in 5m (2026-01-31T12:05:00.000Z)\n"
         "Deadline:       in 10d (2026-02-10T12:00:00.000Z)\n"
         "\nPlan\n"
-        "attempt 2 in 5m (2026-01-31T12:05:00.000Z), the last one by in 10d (2026-02-10T12:00:00.000Z)\n"
+        "attempt 2 in 5m (2026-01-31T12:05:00.000Z)\n"
+        "attempt 3 in 5m (2026-01-31T12:05:10.000Z)\n"
+        "attempt 4 in 5m (2026-01-31T12:05:30.000Z)\n"
+        "attempt 5 in 6m (2026-01-31T12:06:10.000Z)\n"
+        "and 48 more while it fails, the last one in 10d (2026-02-10T12:00:00.000Z)\n"
         "\nAttempts\n"
-        "#  AT       TRIGGER    OUTCOME  CODE  MS  ERROR     ANSWER\n"
-        "1  10s ago  automatic  status   500   12  HTTP 500  oops\n"
+        "#  AT       TRIGGER    OUTCOME  CODE  TOOK  ERROR     ANSWER\n"
+        "1  10s ago  automatic  status   500   12ms  HTTP 500  oops\n"
         "\nPayload\n"
         "{\n  \"z\": 1.50,\n  \"a\": 2\n}\n");
 }
@@ -461,7 +468,7 @@ TEST_CASE("what is signed verifies, and what was changed does not") {
   const auto run_on = [&](std::vector<std::string> words, const std::string& text) {
     words.insert(words.end(), about.begin(), about.end());
     const Typed typed(text);
-    return run_tool(words, {{}, false, 80, typed.ends[0]});
+    return run_tool(words, {{}, false, 80, 1000, typed.ends[0]});
   };
   const std::string signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
   CHECK(run_on({"sign", "-q"}, body).out == signature + "\n");
@@ -469,4 +476,46 @@ TEST_CASE("what is signed verifies, and what was changed does not") {
   CHECK(run_on({"verify", "--signature", signature}, body + " ").code == 1);
   ::unlink(file.c_str());
   ::rmdir(folder.c_str());
+}
+
+TEST_CASE("what is longer than the screen goes through the pager, and --no-pager keeps it on the screen") {
+  Bench bench;
+  const std::string file = bench.daemon.socket_path() + ".paged";
+  bench.setting.on_terminal = true;
+  bench.setting.height = 2;
+  bench.setting.environment["WHCTL_PAGER"] = "cat > " + file;
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(webhook));
+  CHECK(bench.run({"list"}).out == "");
+  CHECK(::access(file.c_str(), F_OK) == 0);
+  CHECK(::unlink(file.c_str()) == 0);
+  CHECK(bench.run({"list", "--no-pager"}).out.starts_with("ID "));
+  bench.setting.environment["WHCTL_PAGER"] = "exit 127";
+  CHECK(bench.run({"list"}).out.starts_with("ID "));
+  bench.setting.height = 1000;
+  bench.setting.environment["WHCTL_PAGER"] = "cat > " + file;
+  CHECK(bench.run({"list"}).out.starts_with("ID "));
+}
+
+TEST_CASE("YAML output of a list has items and next_cursor") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(R"({"id":"wh_1","size":1.50})"));
+  CHECK(bench.run({"list", "-o", "yaml"}).out == "items:\n  -\n    id: wh_1\n    size: 1.50\nnext_cursor: null\n");
+}
+
+TEST_CASE("yesterday and today begin at midnight of the daemon's clock") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/clock", 200, clock_body);
+  bench.daemon.answer("GET /v1/messages?since=2026-01-30T00%3A00%3A00.000Z&until=2026-01-31T00%3A00%3A00.000Z&limit=50",
+                      200, items(message));
+  CHECK(bench.run({"logs", "--since", "yesterday", "--until", "today", "-q"}).out == "msg_0000000000001\n");
+}
+
+TEST_CASE("--timeout ends a wait with 7, and means nothing without --wait") {
+  Bench bench;
+  bench.daemon.answer("POST /v1/events", 201, R"({"id":"evt_1"})");
+  bench.daemon.answer("GET /v1/events/evt_1/wait?timeout=1", 408, R"({"code":"wait_timeout","detail":"later"})");
+  CHECK(bench.run({"emit", "a.b", "-d", "1", "--wait", "--timeout", "20ms"}).code == 7);
+  const auto count = bench.daemon.seen().size();
+  CHECK(bench.run({"emit", "a.b", "-d", "1", "--timeout", "20ms"}).code == 2);
+  CHECK(bench.daemon.seen().size() == count);
 }

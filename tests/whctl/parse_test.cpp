@@ -29,7 +29,7 @@ TEST_CASE("mistyped flags are named, with what was probably meant") {
 
 TEST_CASE("values outside the choices of a flag are refused") {
   CHECK(said({"list", "-o", "jsn"}) ==
-        "whctl: --output: \"jsn\" is none of table, wide, json, jsonl, csv, name\nhint: did you mean json?\n");
+        "whctl: --output: \"jsn\" is none of table, wide, json, jsonl, yaml, csv, name\nhint: did you mean json?\n");
   CHECK(said({"logs", "--status", "failed,cancelld"}) ==
         "whctl: --status: \"cancelld\" is none of created, retrying, success, failed, cancelled\n"
         "hint: did you mean cancelled?\n");

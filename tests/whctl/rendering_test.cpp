@@ -3,6 +3,8 @@
 #include "output.hpp"
 #include "safe_text.hpp"
 #include "table.hpp"
+#include "text_width.hpp"
+#include "yaml.hpp"
 
 using namespace webhookd::whctl;
 namespace base = webhookd::base;
@@ -45,6 +47,11 @@ TEST_CASE("wide characters count two columns and combining marks none") {
   CHECK(display_width("e\xcc\x81") == 1);
   CHECK(cut_to_width("日本語", 4) == "日…");
   CHECK(cut_to_width("abc", 1) == "…");
+  CHECK(cut_to_width("abcdef", 4, "...") == "a...");
+  CHECK(display_width("\u0e01\u0e31") == 1);  // Thai, a vowel above
+  CHECK(display_width("\U0001f600") == 2);    // an emoji
+  CHECK(display_width("\u1100\u1161") == 2);  // a Hangul syllable in two parts
+  CHECK(display_width("\uff21\uff71") == 3);  // full width and half width
 }
 
 TEST_CASE("tab-separated rows have no header and no padding") {
@@ -85,4 +92,23 @@ TEST_CASE("bytes are readable") {
   CHECK(bytes_for_people(512) == "512 B");
   CHECK(bytes_for_people(1536) == "1.5 KiB");
   CHECK(bytes_for_people(64.0 * 1024 * 1024) == "64.0 MiB");
+}
+
+TEST_CASE("YAML quotes only what needs quotes, and keeps order and spelling") {
+  CHECK(
+      yaml_of(
+          R"({"z":1.50,"a":{"empty":{},"list":[1,[],{"b":"yes"}]},"s":"a b","t":"subscription.create","last":null})") ==
+      "z: 1.50\n"
+      "a:\n"
+      "  empty: {}\n"
+      "  list:\n"
+      "    - 1\n"
+      "    - []\n"
+      "    -\n"
+      "      b: \"yes\"\n"
+      "s: \"a b\"\n"
+      "t: subscription.create\n"
+      "last: null\n");
+  CHECK(yaml_of(R"("a\u001b\"\\\ud83d\ude00")") == "\"a\\x1b\\\"\\\\\U0001f600\"\n");
+  CHECK(yaml_of("[]") == "[]\n");
 }

@@ -64,7 +64,7 @@ TEST_CASE("the format follows the same order, and a wrong one is named with its 
   CHECK(settings({"list", "-o", "csv"}, {{"WHCTL_OUTPUT", "json"}})->format == Format::csv);
   CHECK(settings({"list"}, {{"WHCTL_OUTPUT", "json"}, {"XDG_CONFIG_HOME", folder.path()}})->format == Format::json);
   CHECK(settings({"list"}, {{"XDG_CONFIG_HOME", folder.path()}})->format == Format::jsonl);
-  CHECK(settings({"list"}, {{"WHCTL_OUTPUT", "yaml"}}).error().what == "WHCTL_OUTPUT");
+  CHECK(settings({"list"}, {{"WHCTL_OUTPUT", "xml"}}).error().what == "WHCTL_OUTPUT");
 }
 
 TEST_CASE("a wrong configuration file is refused by file, line and key") {

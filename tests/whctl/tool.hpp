@@ -19,6 +19,7 @@ struct Setting {
   std::map<std::string, std::string> environment;
   bool on_terminal = false;
   std::size_t width = 80;
+  std::size_t height = 1000;
   int in = -1;  // descriptor
 };
 
@@ -30,6 +31,7 @@ inline Ran run_tool(const std::vector<std::string>& arguments, const Setting& se
   console.in_is_terminal = setting.on_terminal;
   console.out_is_terminal = setting.on_terminal;
   console.width = setting.width;
+  console.height = setting.height;
   const Environment environment = [&](std::string_view name) -> std::optional<std::string> {
     const auto found = setting.environment.find(std::string(name));
     return found == setting.environment.end() ? std::nullopt : std::optional<std::string>(found->second);

@@ -30,7 +30,8 @@ TEST_CASE("a time is RFC 3339, a date, or how long ago") {
   CHECK(time_of("2026-01-30T10:00:00+01:00") == "2026-01-30T09:00:00.000Z");
   CHECK(time_of("2026-01-30") == "2026-01-30T00:00:00.000Z");
   CHECK(time_of("90m") == "2026-01-31T10:30:00.000Z");
-  CHECK(time_of("yesterday") == "--since: cannot read \"yesterday\"");
+  CHECK(time_of("yesterday") == "2026-01-30T00:00:00.000Z");
+  CHECK(time_of("tomorow") == "--since: cannot read \"tomorow\"");
 }
 
 TEST_CASE("durations and counts name the flag when they cannot be read") {

@@ -1,0 +1,20 @@
+#include "pager.hpp"
+
+#include "program.hpp"
+
+namespace webhookd::whctl {
+
+namespace {
+
+// What less does when the user has not said: leave short texts on the screen, keep colours.
+constexpr const char* less_manners = "FRX";
+
+}  // namespace
+
+bool show_in_pager(const std::string& command, const std::string& text) {
+  constexpr int not_found = 127;
+  const auto ended = run_program({"/bin/sh", "-c", command}, text, {{"LESS", less_manners}});
+  return ended && *ended != not_found;
+}
+
+}  // namespace webhookd::whctl

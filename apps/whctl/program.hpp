@@ -1,0 +1,19 @@
+// Programs that the tool starts and that own the terminal while they run: pager and editor. Ctrl-C is theirs then.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace webhookd::whctl {
+
+// Variables that are set for the program unless they are set already.
+using Defaults = std::vector<std::pair<std::string, std::string>>;
+
+// Runs it to its end; its exit code (128 and the signal when one killed it), nothing when it could not be started.
+// With `input` it reads that from standard input; without it has ours.
+std::optional<int> run_program(const std::vector<std::string>& arguments, const std::optional<std::string>& input,
+                               const Defaults& defaults = {});
+
+}  // namespace webhookd::whctl
