@@ -3,6 +3,7 @@
 #include "completion_scripts.hpp"
 #include "domain/message.hpp"
 #include "domain/webhook.hpp"
+#include "import.hpp"
 #include "output.hpp"
 
 namespace webhookd::whctl {
@@ -130,8 +131,13 @@ std::vector<Command> webhook_commands() {
             {"remove-event", 0, "T", "one event type less; may be repeated", Role::event_pattern, optional, repeated},
             {"remove-header", 0, "K", "one header less; may be repeated", Role::text, optional, repeated}}),
        {{"whctl edit orders --url https://orders.example/v2", "a new address"},
-        {"whctl edit orders --add-event api.create --retry-window 3d", "one type more, a shorter window"}},
-       edit_webhook},
+        {"whctl edit orders --add-event api.create --retry-window 3d", "one type more, a shorter window"},
+        {"whctl edit orders", "on a terminal: in your editor; elsewhere it says what is missing", 2}},
+       edit_webhook,
+       Manner::plain,
+       "Without flags on a terminal the definition is opened in $VISUAL, $EDITOR or vi. It is sent only when nobody "
+       "else "
+       "edited the webhook in between; otherwise both versions are shown and your text is kept in a file."},
       {"activate",
        "activates webhooks: what is due is released",
        {webhooks_argument},
@@ -266,6 +272,73 @@ std::vector<Command> message_commands() {
   };
 }
 
+constexpr std::string_view manifest_about =
+    "The document has a `[[webhook]]` for each webhook and a `[[type]]` for each event type of your own, in TOML, or "
+    "the "
+    "same in JSON as {\"webhook\":[...],\"type\":[...]}. The members are those of the API (`display_name`, `url`, "
+    "`events`, `timeout`, ...); durations may be written \"15s\" and a rate \"10/s\". `secret_file` names a file with "
+    "the "
+    "signing secrets, one a line, relative to the document. What is left out has its default, but for `status` and the "
+    "secrets, which then stay as they are. Webhooks are found by their `display_name`.\n\n"
+    "The plan has a line for each step: `+ create`, `~ edit` with the field, `- delete`. All of it is checked by the "
+    "daemon before the first step is done; when anything is wrong, nothing is done.";
+
+const Flag manifest_file{"file", 'f', "FILE", "the document; - reads standard input", Role::file, required};
+const Flag prune_flag{"prune", 0, "", "also delete webhooks and own types that the document does not have"};
+
+std::vector<Command> declarative_commands() {
+  return {
+      {"export",
+       "prints all webhooks and own event types as one document",
+       {},
+       {{"file", 'f', "FILE", "write it there; JSON when the name ends in .json", Role::file}},
+       {{"whctl export", "as TOML"},
+        {"whctl export -f webhooks.toml", "to keep under version control"},
+        {"whctl export -o json", ""}},
+       export_manifest,
+       Manner::plain,
+       "Secrets are not exported. The order is that of the names, so that two exports can be compared."},
+      {"diff",
+       "shows what apply would change; exits 1 when there is something",
+       {},
+       {manifest_file, prune_flag},
+       {{"whctl diff -f orders.toml", "", 1}, {"whctl export | whctl diff -f -", "nothing differs"}},
+       diff_manifest,
+       Manner::plain,
+       manifest_about},
+      {"apply",
+       "makes webhooks and event types what a document says",
+       {},
+       {manifest_file, prune_flag, {"dry-run", 0, "", "check and show the plan, and change nothing"}},
+       {{"whctl apply -f orders.toml --dry-run", "look first"},
+        {"whctl apply -f orders.toml", "again: nothing to change"}},
+       apply_manifest,
+       Manner::plain,
+       manifest_about},
+      {"import",
+       "makes webhooks of endpoints that another system exported as JSON",
+       {{"FILE", Role::file, "the export; - reads standard input"}},
+       {{"from", 0, "SYSTEM", "where it is from", Role::text, required, once, import_sources()},
+        {"event", 'e', "TYPE", "event types instead of the exported ones; may be repeated", Role::event_pattern,
+         optional, repeated},
+        {"dry-run", 0, "", "check and show the plan, and change nothing"}},
+       {{"whctl import endpoints.json --from svix --dry-run", "look first"},
+        {"whctl import endpoints.json --from svix -e 'subscription.*'", "with event types of this catalogue"}},
+       import_endpoints,
+       Manner::plain,
+       "Webhooks whose name is taken are left as they are. Secrets are in none of the exports: new ones are made.\n\n"
+       "svix: url; the name is uid, else description, else id; filterTypes are the event types (none: *); rateLimit, "
+       "headers and description are taken; disabled makes it inactive.\n\n"
+       "convoy: target_url or url; the name is name or title, else uid; rate_limit by rate_limit_duration is the rate, "
+       "http_timeout the timeout; a status other than active makes it inactive; event types are *, because Convoy "
+       "keeps "
+       "them in subscriptions.\n\n"
+       "stripe: url; the name is description, else id; enabled_events are the event types; a status of disabled makes "
+       "it "
+       "inactive; the signature is `stripe` and the format `raw`, as its receivers expect."},
+  };
+}
+
 std::vector<Command> tool_commands() {
   return {
       {"listen",
@@ -338,7 +411,7 @@ std::vector<Command> tool_commands() {
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = [] {
     std::vector<Command> all = webhook_commands();
-    for (auto* part : {&event_commands, &message_commands, &tool_commands}) {
+    for (auto* part : {&event_commands, &message_commands, &declarative_commands, &tool_commands}) {
       for (auto& command : part()) all.push_back(std::move(command));
     }
     return all;

@@ -1,9 +1,11 @@
 // The edit command: a merge patch from flags. Adding and removing event types needs the list as it stands, so that form
-// reads first and sends what it read as If-Match; when somebody else edited in between it starts over once.
+// reads first and sends what it read as If-Match; when somebody else edited in between it starts over once. Without
+// flags on a terminal the definition goes through the user's editor (editor.hpp).
 #include <algorithm>
 
 #include "control/protocol/json_write.hpp"
 #include "definition.hpp"
+#include "editor.hpp"
 #include "session.hpp"
 #include "views.hpp"
 
@@ -79,6 +81,9 @@ Result<ExitCode> edit_webhook(Session& session, const Invocation& invocation) {
   const auto members = definition_members(invocation, session);
   if (!members) return members.error();
   if (members->empty() && !changes_event_list(invocation)) {
+    if (session.console().in_is_terminal && session.console().out_is_terminal && !session.settings().never_asks) {
+      return edit_in_editor(session, invocation.value("WEBHOOK"));
+    }
     return failure(client::codes::usage, "edit", "no flag says what to change", "`whctl help edit` lists them");
   }
   const auto& name = invocation.value("WEBHOOK");

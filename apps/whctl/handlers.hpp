@@ -25,6 +25,8 @@ Handler list_types, show_type, add_type, remove_type;
 Handler emit_event, trigger_event;
 // messages.cpp
 Handler show_logs, retry_messages, cancel_messages, wait_for_subjects;
+// declare.cpp
+Handler export_manifest, diff_manifest, apply_manifest, import_endpoints;
 // listen.cpp
 Handler listen_for_requests;
 // signatures.cpp

@@ -6,6 +6,7 @@
 
 #include "complete.hpp"
 #include "help.hpp"
+#include "meant_name.hpp"
 #include "pager.hpp"
 #include "parse.hpp"
 #include "session.hpp"
@@ -42,7 +43,7 @@ ExitCode run_command(const Settings& settings, const Invocation& invocation, con
                      Console console) {
   Session session(settings, environment, console);
   const auto outcome = invocation.command->run(session, invocation);
-  return outcome ? *outcome : fail(console, outcome.error());
+  return outcome ? *outcome : fail(console, with_meant_name(session, invocation, outcome.error()));
 }
 
 // Collects what the command prints, and shows it through the pager when it is longer than the screen.

@@ -112,6 +112,13 @@ std::string chosen_pager(const Invocation& invocation, const Environment& enviro
   return pager == "cat" ? std::string() : pager;
 }
 
+std::string chosen_editor(const Environment& environment) {
+  for (const std::string_view name : {"VISUAL", "EDITOR"}) {
+    if (auto value = set_value(environment, name); !value.empty()) return value;
+  }
+  return "vi";
+}
+
 }  // namespace
 
 std::span<const EnvironmentVariable> environment_variables() { return variables; }
@@ -130,6 +137,7 @@ Result<Settings> resolve_settings(const Invocation& invocation, const Environmen
   settings.assumes_yes = invocation.has("yes");
   settings.never_asks = invocation.has("no-input");
   settings.pager = chosen_pager(invocation, environment);
+  settings.editor = chosen_editor(environment);
   if (invocation.has("color")) settings.color = invocation.value("color");
   if (invocation.has("fields")) settings.fields = split_list(invocation.value("fields"));
   if (invocation.has("connect-timeout")) {

@@ -38,7 +38,8 @@ struct Settings {
   base::Duration wait_for_daemon{0};
   bool assumes_yes = false;
   bool never_asks = false;
-  std::string pager;  // a shell command; empty: none
+  std::string pager;   // a shell command; empty: none
+  std::string editor;  // a shell command
 };
 
 client::Result<Settings> resolve_settings(const Invocation& invocation, const Environment& environment);

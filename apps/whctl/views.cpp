@@ -151,6 +151,15 @@ const View& event_view() {
   return view;
 }
 
+const View& plan_view() {
+  static const std::vector<Column> columns{{"ACTION", "action", Look::word},
+                                           {"KIND", "kind"},
+                                           {"NAME", "name", Look::text, shrinks},
+                                           {"CHANGES", "changes", Look::list, shrinks}};
+  static const View view{"name", "name", columns, columns};
+  return view;
+}
+
 const View& type_view() {
   static const View view{
       "name",

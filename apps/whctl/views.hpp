@@ -12,6 +12,7 @@ const View& changed_message_view();  // after retry, cancel, wait
 const View& attempt_view();
 const View& explanation_view();
 const View& event_view();
+const View& plan_view();
 const View& type_view();
 const View& secret_view();
 const View& status_view();

@@ -100,7 +100,7 @@ TEST_CASE("every command of the table is found by its words, has help, an exampl
     CHECK_FALSE(command.examples.empty());
     CHECK((command.run != nullptr));
     for (const auto& example : command.examples) {
-      CHECK(example.line.starts_with("whctl " + std::string(command.path)));
+      CHECK(example.line.find("whctl " + std::string(command.path)) != std::string_view::npos);
     }
   }
 }

@@ -28,6 +28,12 @@ struct Fixture {
     place.write("event.json", "{\"subscription\":{\"id\":7}}");
     place.write("events.ndjson",
                 "{\"type\":\"subscription.create\",\"data\":{}}\n{\"type\":\"api.create\",\"data\":1}\n");
+    place.write("orders.toml",
+                "[[webhook]]\ndisplay_name = \"portal\"\nurl = \"https://portal.example/hook\"\n"
+                "events = [\"subscription.*\"]\ntimeout = \"5s\"\nsecret_file = \"key\"\n");
+    place.write("endpoints.json",
+                "{\"data\":[{\"id\":\"ep_1\",\"uid\":\"portal\",\"url\":\"https://portal.example/hook\","
+                "\"filterTypes\":[\"subscription.create\"],\"disabled\":false}]}");
     place.write("key", secret);
     place.write("body", "{\"test\": 2432232314}");
     if (!has_webhooks) return;

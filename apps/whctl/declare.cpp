@@ -1,0 +1,144 @@
+// Declarative commands: export, diff, apply; and import, which declares what other systems' exports say.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "import.hpp"
+#include "input.hpp"
+#include "manifest.hpp"
+#include "plan.hpp"
+#include "safe_text.hpp"
+#include "session.hpp"
+
+namespace webhookd::whctl {
+
+using client::failure;
+using client::Result;
+
+namespace {
+
+constexpr std::size_t listed_max = 1'000'000;
+
+std::string folder_of(const std::string& file) {
+  const auto slash = file.rfind('/');
+  return slash == std::string::npos ? "" : file.substr(0, slash + 1);
+}
+
+Result<Manifest> read_file(Session& session, const Invocation& invocation) {
+  const auto& file = invocation.value("file");
+  const auto text = read_input(file, session.console().in);
+  if (!text) return text.error();
+  return read_manifest(*text, file == "-" ? "standard input" : file, folder_of(file));
+}
+
+// In the order of their names, whatever order they were made in.
+Result<std::vector<std::string>> declared_all(Session& session, const std::string& target, std::string_view name,
+                                              std::string (*declared)(Json)) {
+  auto listed = session.list(target, listed_max);
+  if (!listed) return listed.error();
+  auto& items = listed->items;
+  std::sort(items.begin(), items.end(), [&](Json a, Json b) { return a[name].text() < b[name].text(); });
+  std::vector<std::string> texts;
+  for (const auto& item : items) {
+    // The built-in catalogue and its extensions come with the daemon.
+    if (item.has("origin") && item["origin"].text() != "user") continue;
+    texts.push_back(declared(item));
+  }
+  return texts;
+}
+
+// All of it or nothing, also when somebody reads the file meanwhile.
+Result<void> write_file(const std::string& path, const std::string& text) {
+  const std::string draft = path + ".new";
+  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) return failure(client::codes::io, path, std::strerror(errno));
+  int fault = 0;
+  {
+    Channel channel(file);
+    channel.write(text);
+    channel.flush();
+    fault = channel.fault();
+  }
+  if (::close(file) != 0 && fault == 0) fault = errno;
+  if (fault == 0 && ::rename(draft.c_str(), path.c_str()) != 0) fault = errno;
+  if (fault == 0) return {};
+  ::unlink(draft.c_str());
+  return failure(client::codes::io, path, std::strerror(fault));
+}
+
+std::string counted(const std::vector<Step>& steps, Action action, std::string_view word) {
+  const auto count = std::count_if(steps.begin(), steps.end(), [&](const Step& step) { return step.action == action; });
+  return std::to_string(count) + " " + std::string(word);
+}
+
+Result<ExitCode> apply_plan(Session& session, const std::vector<Step>& steps, bool is_dry) {
+  const auto printed = print_plan(session, steps);
+  if (!printed) return printed.error();
+  session.console().out.flush();
+  if (!is_dry) {
+    const auto done = carry_out(session, steps);
+    if (!done) return done.error();
+  }
+  const std::string counts = counted(steps, Action::create, "created, ") + counted(steps, Action::edit, "edited, ") +
+                             counted(steps, Action::remove, "deleted");
+  session.note(steps.empty() ? "nothing to change" : is_dry ? "dry run: nothing was changed" : counts);
+  return ExitCode::done;
+}
+
+}  // namespace
+
+Result<ExitCode> export_manifest(Session& session, const Invocation& invocation) {
+  const auto webhooks = declared_all(session, "/v1/webhooks", "display_name", declared_webhook);
+  if (!webhooks) return webhooks.error();
+  const auto types = declared_all(session, "/v1/types", "name", declared_type);
+  if (!types) return types.error();
+  const auto& file = invocation.value("file");
+  const bool is_json = session.output().is_json() || file.ends_with(".json");
+  const std::string text =
+      is_json ? pretty_json(manifest_json(*webhooks, *types)) + "\n" : manifest_toml(*webhooks, *types);
+  if (invocation.has("file") && file != "-") {
+    const auto written = write_file(file, text);
+    if (!written) return written.error();
+    session.note("wrote " + safe_line(file) + ": " + std::to_string(webhooks->size()) + " webhooks, " +
+                 std::to_string(types->size()) + " types");
+    return ExitCode::done;
+  }
+  session.console().out.write(is_json ? safe_json(text) : safe_block(text));
+  return ExitCode::done;
+}
+
+Result<ExitCode> diff_manifest(Session& session, const Invocation& invocation) {
+  const auto manifest = read_file(session, invocation);
+  if (!manifest) return manifest.error();
+  const auto steps = make_plan(session, *manifest, {invocation.has("prune"), true});
+  if (!steps) return steps.error();
+  const auto printed = print_plan(session, *steps);
+  if (!printed) return printed.error();
+  return steps->empty() ? ExitCode::done : ExitCode::failure;
+}
+
+Result<ExitCode> apply_manifest(Session& session, const Invocation& invocation) {
+  const auto manifest = read_file(session, invocation);
+  if (!manifest) return manifest.error();
+  const auto steps = make_plan(session, *manifest, {invocation.has("prune"), true});
+  if (!steps) return steps.error();
+  return apply_plan(session, *steps, invocation.has("dry-run"));
+}
+
+Result<ExitCode> import_endpoints(Session& session, const Invocation& invocation) {
+  const auto& file = invocation.value("FILE");
+  const auto text = read_input(file, session.console().in);
+  if (!text) return text.error();
+  const auto manifest = manifest_of_export(*text, invocation.value("from"), invocation.all("event"), file);
+  if (!manifest) return manifest.error();
+  const auto steps = make_plan(session, *manifest, {false, false});
+  if (!steps) return steps.error();
+  const std::size_t left = manifest->webhooks.size() - steps->size();
+  if (left > 0) session.note(std::to_string(left) + " exist already and are left as they are");
+  return apply_plan(session, *steps, invocation.has("dry-run"));
+}
+
+}  // namespace webhookd::whctl
