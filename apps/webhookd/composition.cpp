@@ -23,6 +23,7 @@
 
 #include "base/check.hpp"
 #include "base/text.hpp"
+#include "control/protocol/token_codec.hpp"
 #include "control/server/server.hpp"
 #include "crypto/signer.hpp"
 #include "engine/engine.hpp"
@@ -83,6 +84,13 @@ Result<net::EgressPolicy> egress_policy(const Settings& settings) {
       return Error{ErrorCode::invalid_field, "egress.ports: \"" + text + "\": a port is from 1 to 65535", {}};
     }
     policy.ports.push_back(static_cast<std::uint16_t>(*port));
+  }
+  if (!settings.egress_proxy.empty()) {
+    auto proxy = net::EgressPolicy::parse_proxy(settings.egress_proxy);
+    if (!proxy) {
+      return Error{ErrorCode::invalid_field, "egress.proxy: " + proxy.error().detail, {}};
+    }
+    policy.proxy = std::move(*proxy);
   }
   policy.own_addresses = net::interface_addresses();
   return policy;
@@ -162,6 +170,7 @@ Result<void> start_delivery(House& house, const Settings& settings, base::LogSin
   options.egress = std::move(*policy);
   options.threads = loop_count(settings);
   options.ca_file = settings.egress_ca_file;
+  options.read_token = protocol::read_access_token;
   options.resolver_threads = static_cast<std::uint32_t>(settings.resolver_threads);
   options.resolver_ttl = settings.resolver_ttl;
   std::vector<net::ReportSink> sinks;

@@ -40,6 +40,7 @@ struct Settings {
   bool egress_require_https = false;
   Strings egress_ports;
   std::string egress_ca_file;
+  std::string egress_proxy;
   std::uint64_t resolver_threads = 0;
   Duration resolver_ttl{};
   std::uint64_t events_max_size = 0;

@@ -55,8 +55,12 @@ struct Message {
   std::optional<Actor> retried_by;
 
   bool is_waiting() const { return status == MessageStatus::created || status == MessageStatus::retrying; }
-  // The attempt that is due now was asked for by a person, ahead of the plan.
-  bool is_manually_due() const { return next_attempt_at && *next_attempt_at < planned_at; }
+  // The attempt that is due now was asked for by a person: ahead of the plan, or as the first after a settled message
+  // was reopened (what is retrying by itself has failed in this window).
+  bool is_manually_due() const {
+    return next_attempt_at &&
+           (*next_attempt_at < planned_at || (status == MessageStatus::retrying && window_failures == 0));
+  }
   bool operator==(const Message&) const = default;
 };
 

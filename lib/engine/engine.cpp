@@ -30,22 +30,63 @@ void Engine::Impl::start(Completion<void> done) {
       done(std::move(state.error()));
       return;
     }
-    take_loaded(std::move(*state));
-    done({});
+    take_loaded(*state);
+    settle_interrupted(state->interrupted, std::move(done));
   }));
 }
 
-void Engine::Impl::take_loaded(store::OpenState state) {
+void Engine::Impl::take_loaded(const store::OpenState& state) {
   for (const domain::EventType& type : state.types) {
     registry_.put_type(type);
   }
-  for (store::WebhookState& webhook : state.webhooks) {
-    Lane& lane = registry_.add(std::make_shared<const domain::Webhook>(std::move(webhook.webhook)));
+  for (const store::WebhookState& webhook : state.webhooks) {
+    Lane& lane = registry_.add(std::make_shared<const domain::Webhook>(webhook.webhook));
     lane.deleting = webhook.deleting;
     if (webhook.deleting) {
       purge(lane.id());
     }
   }
+}
+
+// Attempts that were under way when the process before this one ended go into the log before anything starts, so that
+// the next attempt of each message has a number of its own. The messages stay as they were: due.
+void Engine::Impl::settle_interrupted(const std::vector<store::FlightNote>& flights, Completion<void> done) {
+  auto settlements = std::make_shared<std::vector<store::Settlement>>();
+  for (const store::FlightNote& flight : flights) {
+    const Lane* lane = registry_.find(flight.webhook);
+    if (!lane) {
+      store_.forget_flight(flight.slot);
+      continue;
+    }
+    store::Settlement settlement;
+    settlement.message = flight.message;
+    settlement.webhook = flight.webhook;
+    settlement.attempt.number = flight.number;
+    settlement.attempt.at = flight.at;
+    settlement.attempt.trigger = flight.trigger;
+    settlement.attempt.url = lane->definition->url.text();
+    settlement.attempt.outcome.kind = domain::OutcomeKind::interrupted;
+    settlement.attempt.outcome.error = "webhookd ended while the request was in flight";
+    settlement.policy = lane->definition->retry;
+    settlement.ended_at = flight.at;
+    settlement.flight = flight.slot;
+    settlements->push_back(std::move(settlement));
+  }
+  if (settlements->empty()) {
+    done({});
+    return;
+  }
+  store_.settle(settlements,
+                back<std::vector<store::Settled>>([this, settlements, done = std::move(done)](auto settled) mutable {
+                  if (!settled) {
+                    done(std::move(settled.error()));
+                    return;
+                  }
+                  for (const store::Settlement& settlement : *settlements) {
+                    store_.forget_flight(settlement.flight);
+                  }
+                  done({});
+                }));
 }
 
 // ---- acceptance -----------------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ class Engine::Impl {
     std::shared_ptr<Slots> host;
     Slots::Held slot;  // of the host as well
     bool is_probe = false;
+    store::FlightSlot note = store::no_flight_slot;
     Time at{};
 
     std::uint32_t number() const { return ready.attempts + 1; }
@@ -89,7 +90,8 @@ class Engine::Impl {
 
   // engine.cpp
   struct AcceptJob;
-  void take_loaded(store::OpenState state);
+  void take_loaded(const store::OpenState& state);
+  void settle_interrupted(const std::vector<store::FlightNote>& flights, Completion<void> done);
   void submit_accept(std::shared_ptr<AcceptJob> job);
   void take_accepted(AcceptJob& job, std::size_t first, Result<std::vector<Result<store::Accepted>>> results);
   void dispatch_fresh(const store::Accepted& accepted, const domain::EventRef& event);

@@ -30,6 +30,9 @@ void Engine::Impl::take_report(AttemptReport report) {
   Lane* lane = registry_.find(flight.webhook);
   base::check(lane != nullptr, "a lane outlives its attempts");
   --lane->in_flight;
+  if (lane->queued && (slots_.release_idle(*lane) || lane->host->release_idle(*lane))) {
+    ring_.push_back(lane);
+  }
   if (report.shortage) {
     put_back(std::move(flight));
     return;
@@ -50,6 +53,7 @@ void Engine::Impl::take_report(AttemptReport report) {
   settlement.policy = lane->definition->retry;
   settlement.jitter = random_.signed_unit();
   settlement.ended_at = now_;
+  settlement.flight = flight.note;
   settlements_.push_back(std::move(settlement));
   consider(*lane);
 }
@@ -85,6 +89,7 @@ void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome
 void Engine::Impl::put_back(Flight flight) {
   Lane& lane = *registry_.find(flight.webhook);
   lane.not_before = now_ + shortage_pause;
+  store_.forget_flight(flight.note);
   log_.write(base::LogLevel::warning, "shortage", {{"webhook", to_string(flight.webhook)}});
   if (lane.deleting) {
     tracker_.release(flight.ready.message);
@@ -122,6 +127,7 @@ void Engine::Impl::take_settled(const std::vector<store::Settlement>& settlement
 
 void Engine::Impl::take_one_settled(const store::Settlement& settlement, const store::Settled& settled) {
   --unsettled_;
+  store_.forget_flight(settlement.flight);
   const Tracked* tracked = tracker_.find(settlement.message);
   if (tracked && tracked->stage == Stage::settling) {
     tracker_.release(settlement.message);

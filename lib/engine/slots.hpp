@@ -2,7 +2,7 @@
 // few:
 //  * the last quarter is for lanes that have nothing in flight, so that no number of hanging endpoints keeps a healthy
 //    one from its turn;
-//  * endpoints that never answered take at most three quarters;
+//  * endpoints that never answered take at most half, so that the others keep room to be busy in;
 //  * of the slots over all webhooks, retries take at most half while fresh messages wait.
 // Lanes that are refused a slot are parked here and come back when there is room. Counts only; no lane is looked into
 // beyond its own figures.
@@ -20,7 +20,7 @@ class Slots {
   explicit Slots(std::uint32_t bound)
       : bound_(bound),
         shared_(bound - bound / 4),
-        unproven_bound_(bound - bound / 4),
+        unproven_bound_(bound - bound / 2),
         retry_bound_(bound - bound / 2) {}
 
   struct Held {
@@ -65,6 +65,8 @@ class Slots {
     move(busy_, shared_, taken_, ring);
     move(unproven_lanes_, unproven_bound_, unproven_, ring);
   }
+  // A lane whose last request has ended is not refused as a busy one any more; true when it was parked as such.
+  bool release_idle(Lane& lane) { return lane.in_flight == 0 && std::erase(busy_, &lane) > 0; }
   // True when it was parked here.
   bool forget(Lane& lane) {
     return std::erase(any_, &lane) + std::erase(busy_, &lane) + std::erase(unproven_lanes_, &lane) > 0;

@@ -232,6 +232,7 @@ bool Engine::Impl::start_next(Lane& lane) {
     flight.is_probe = lane.health.is_down();
     flight.at = now_;
     flight.ready = std::move(ready);
+    flight.note = store_.note_flight({flight.ready.message, lane.id(), flight.number(), now_, flight.trigger(), {}});
     starts_.push_back({key, flight.ready.message, flight.ready.event, lane.definition, now_});
     flights_.emplace(key, std::move(flight));
     ++lane.in_flight;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
 #include <cerrno>
 #include <cstring>
 
 #include "net/exchange_impl.hpp"
+#include "net/loop_world_impl.hpp"
 
 namespace webhookd::net {
 
@@ -61,9 +62,9 @@ std::vector<AddressBytes> interleave_families(const std::vector<AddressBytes>& a
 }
 
 // Hands the answer from a resolver thread to the loop.
-void start_lookup(const std::shared_ptr<Exchange>& x) {
+Resolver::Ticket start_lookup(const std::shared_ptr<Exchange>& x) {
   x->wake.expires_at(Steady::time_point::max());
-  x->world.resolver.resolve(x->url().host(), [x](ResolutionRef answer) {
+  return x->world.resolver.resolve(x->next_hop().host(), [x](ResolutionRef answer) {
     asio::post(x->world.io, [x, answer = std::move(answer)] {
       x->resolution = answer;
       x->wake.cancel();
@@ -71,26 +72,55 @@ void start_lookup(const std::shared_ptr<Exchange>& x) {
   });
 }
 
-// Every address that may be tried; none when the outcome is set. One denied address refuses all.
-std::vector<AddressBytes> checked_addresses(Exchange& x) {
-  std::vector<AddressBytes> addresses;
-  if (x.url().host_kind() != domain::HostKind::name) {
-    addresses.push_back(x.url().address());
-  } else if (x.resolution->is_shortage) {
-    x.fail_for_shortage(x.resolution->error);
-    return {};
-  } else if (x.resolution->addresses.empty()) {
-    x.fail(OutcomeKind::dns, x.resolution->error);
-    return {};
+// What failed on the way to the proxy is told as such, and is never taken for a fault of the receiver's name.
+void fail_hop(Exchange& x, OutcomeKind kind, std::string why) {
+  if (x.has_proxy()) {
+    x.fail(OutcomeKind::connect, "cannot reach the proxy " + x.next_hop().authority() + ": " + std::move(why));
   } else {
-    addresses = x.resolution->addresses;
+    x.fail(kind, std::move(why));
   }
+}
+
+// True when policy lets the exchange go to `addresses` of its URL's host; one denied address refuses all.
+bool may_reach(Exchange& x, const std::vector<AddressBytes>& addresses) {
   for (const AddressBytes& address : addresses) {
     if (auto refusal = x.world.egress.refusal(address)) {
       const bool is_name = x.url().host_kind() == domain::HostKind::name;
       x.fail(OutcomeKind::denied, is_name ? x.url().host() + ": " + *refusal : *refusal);
-      return {};
+      return false;
     }
+  }
+  return true;
+}
+
+// What policy can say before anything is resolved. With a proxy that is all it says (egress.hpp): names are the proxy's
+// to resolve, but for localhost, which means something without asking anybody.
+bool may_begin(Exchange& x) {
+  if (auto refusal = x.world.egress.refusal(x.url())) {
+    x.fail(OutcomeKind::denied, std::move(*refusal));
+    return false;
+  }
+  const bool is_name = x.url().host_kind() == domain::HostKind::name;
+  const ResolutionRef known = x.has_proxy() && is_name ? Resolver::without_lookup(x.url().host()) : nullptr;
+  return !known || may_reach(x, known->addresses);
+}
+
+// Every address of the next hop that may be tried; none when the outcome is set.
+std::vector<AddressBytes> checked_addresses(Exchange& x) {
+  std::vector<AddressBytes> addresses;
+  if (x.next_hop().host_kind() != domain::HostKind::name) {
+    addresses.push_back(x.next_hop().address());
+  } else if (x.resolution->is_shortage) {
+    x.fail_for_shortage(x.resolution->error);
+    return {};
+  } else if (x.resolution->addresses.empty()) {
+    fail_hop(x, OutcomeKind::dns, x.resolution->error);
+    return {};
+  } else {
+    addresses = x.resolution->addresses;
+  }
+  if (!x.has_proxy() && !may_reach(x, addresses)) {
+    return {};
   }
   return interleave_families(addresses);
 }
@@ -119,7 +149,7 @@ void on_connected(Exchange& x, const std::shared_ptr<ConnectRace>& race, const C
 
 // Starts one more candidate; false when that failed at once.
 bool start_candidate(const std::shared_ptr<Exchange>& x, const AddressBytes& address) {
-  auto candidate = std::make_shared<Connection>(x->world.io, address, x->url().port());
+  auto candidate = std::make_shared<Connection>(x->world.io, address, x->next_hop().port());
   const tcp::endpoint peer = endpoint_of(*candidate);
   error_code ec;
   candidate->socket.open(peer.protocol(), ec);
@@ -157,7 +187,7 @@ void settle_race(Exchange& x) {
   if (race->is_shortage) {
     x.fail_for_shortage(std::move(all));
   } else {
-    x.fail(OutcomeKind::connect, std::move(all));
+    fail_hop(x, OutcomeKind::connect, std::move(all));
   }
 }
 
@@ -181,6 +211,53 @@ Awaitable<void> run_race(std::shared_ptr<Exchange> x, std::vector<AddressBytes> 
   }
 }
 
+// Host and port as CONNECT wants them: always with a port.
+std::string tunnel_target(const domain::Url& url) {
+  const std::string host = url.host_kind() == domain::HostKind::ipv6 ? "[" + url.host() + "]" : url.host();
+  return host + ":" + std::to_string(url.port());
+}
+
+// What a proxy's answer (or its lack) means; empty when the tunnel is open.
+std::string tunnel_fault(ResponseReader& reader, const error_code& ec) {
+  constexpr std::uint16_t is_open = 200;
+  if (!reader.fault().empty()) {
+    return "made no sense of CONNECT: " + reader.fault();
+  }
+  if (!reader.is_head_complete()) {
+    return "gave no answer to CONNECT: " + (ec == asio::error::eof ? "it closed the connection" : ec.message());
+  }
+  if (reader.status() != is_open) {
+    return "answered CONNECT with HTTP " + std::to_string(reader.status());
+  }
+  // Bytes behind the head would be taken for the receiver's.
+  return reader.kept_body().empty() ? std::string() : "sent bytes behind its answer to CONNECT";
+}
+
+Awaitable<void> open_tunnel(std::shared_ptr<Exchange> x) {
+  const ConnectionPtr connection = x->connection;
+  const std::string target = tunnel_target(x->url());
+  const std::string request =
+      "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\nUser-Agent: webhookd/" WEBHOOKD_VERSION "\r\n\r\n";
+  connection->reader.begin();
+  error_code ec;
+  const asio::const_buffer bytes(request.data(), request.size());
+  co_await asio::async_write(connection->socket, bytes, asio::redirect_error(use_awaitable, ec));
+  while (!ec && connection->reader.wants_more() && !connection->reader.is_head_complete()) {
+    ec = co_await read_some(connection);
+  }
+  if (x->is_interrupted()) {
+    co_return;
+  }
+  const std::string fault = tunnel_fault(connection->reader, ec);
+  if (fault.empty()) {
+    connection->tunnel_to = target;
+    co_return;
+  }
+  x->fail(OutcomeKind::connect, "the proxy " + x->next_hop().authority() + " " + fault);
+  connection->close();
+  x->connection = nullptr;
+}
+
 std::string tls_fault(Connection& connection, const error_code& ec) {
   const std::string certificate = certificate_fault(connection.tls->native_handle());
   if (!certificate.empty()) {
@@ -189,18 +266,22 @@ std::string tls_fault(Connection& connection, const error_code& ec) {
   const bool is_closed = ec == asio::error::eof || ec == asio::ssl::error::stream_truncated ||
                          ec == asio::error::connection_reset || ec == asio::error::broken_pipe;
   return is_closed ? peer_text(connection) + " closed the connection during the TLS handshake"
-                   : "TLS handshake failed: " + ec.message();
+                   : "TLS handshake failed: " + tls_words(ec);
 }
 
 Awaitable<void> shake_hands(std::shared_ptr<Exchange> x) {
-  ssl_st* session = x->world.tls.open(x->url(), x->endpoint);
-  if (session == nullptr) {
+  const auto session = x->world.tls.open(x->url(), x->endpoint, x->plan.identity.get());
+  if (!session) {
     x->connection = nullptr;
-    x->fail_for_shortage("no memory for a TLS session");
+    if (session.error().code == base::ErrorCode::unavailable) {
+      x->fail_for_shortage(session.error().detail);
+    } else {
+      x->fail(OutcomeKind::tls, session.error().detail);
+    }
     co_return;
   }
   Connection& connection = *x->connection;
-  connection.tls.emplace(connection.socket, session);
+  connection.tls.emplace(connection.socket, *session);
   error_code ec;
   co_await connection.tls->async_handshake(asio::ssl::stream_base::client, asio::redirect_error(use_awaitable, ec));
   if (ec || x->is_interrupted()) {
@@ -222,7 +303,16 @@ bool is_shortage(const error_code& ec) {
 
 std::string peer_text(const Connection& connection) {
   const std::string address = domain::format_address(connection.address);
-  return (connection.address.is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(connection.port);
+  const std::string peer =
+      (connection.address.is_v6 ? "[" + address + "]" : address) + ":" + std::to_string(connection.port);
+  return connection.tunnel_to.empty() ? peer : connection.tunnel_to + " (through the proxy " + peer + ")";
+}
+
+std::string tls_words(const error_code& ec) {
+  const auto code = static_cast<unsigned long>(static_cast<unsigned int>(ec.value()));
+  const std::string_view words =
+      ec.category() == asio::error::get_ssl_category() ? tls_reason_words(code) : std::string_view();
+  return words.empty() ? ec.message() : std::string(words) + ": " + ec.message();
 }
 
 std::string connect_fault(const error_code& ec, const Connection& connection) {
@@ -244,17 +334,19 @@ std::string connect_fault(const error_code& ec, const Connection& connection) {
 }
 
 Awaitable<void> connect(std::shared_ptr<Exchange> x) {
-  if (auto refusal = x->world.egress.refusal(x->url())) {
-    x->fail(OutcomeKind::denied, std::move(*refusal));
+  if (!may_begin(*x)) {
     co_return;
   }
   x->phase = Phase::resolving;
-  if (x->url().host_kind() == domain::HostKind::name) {
-    x->resolution = x->world.resolver.known(x->url().host());
+  if (x->next_hop().host_kind() == domain::HostKind::name) {
+    x->resolution = x->world.resolver.known(x->next_hop().host());
     if (!x->resolution) {
-      start_lookup(x);
+      const Resolver::Ticket ticket = start_lookup(x);
       error_code ignored;  // woken by the answer or by an interruption
       co_await x->wake.async_wait(asio::redirect_error(use_awaitable, ignored));
+      if (!x->resolution) {
+        x->world.resolver.forget(x->next_hop().host(), ticket);
+      }
     }
     if (x->is_interrupted()) {
       co_return;
@@ -266,7 +358,11 @@ Awaitable<void> connect(std::shared_ptr<Exchange> x) {
   }
   x->phase = Phase::connecting;
   co_await run_race(x, std::move(addresses));
-  if (x->connection && x->url().is_https()) {
+  if (x->connection && x->has_proxy()) {
+    x->phase = Phase::tunnelling;
+    co_await open_tunnel(x);
+  }
+  if (x->connection && !x->is_interrupted() && x->url().is_https()) {
     x->phase = Phase::handshaking;
     co_await shake_hands(x);
   }

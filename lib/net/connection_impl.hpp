@@ -15,6 +15,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "domain/url.hpp"
 #include "net/response_reader.hpp"
@@ -55,12 +56,18 @@ struct Connection {
   Socket socket;
   std::optional<TlsStream> tls;
   ResponseReader reader;
-  domain::AddressBytes address;  // checked by egress policy
+  domain::AddressBytes address;  // checked by egress policy, unless it is the proxy's
   std::uint16_t port;
+  std::string tunnel_to;  // "hooks.example:443" behind a proxy; empty: none
   bool is_reused = false;
   bool is_request_sent = false;  // the whole of the current one
   Steady::time_point idle_since{};
 };
 using ConnectionPtr = std::shared_ptr<Connection>;
+
+// Closes a connection on which nothing is under way any more. Over TLS the receiver is told (close_notify), because
+// OpenSSL forgets a session that it keeps when its connection ends without; nobody waits for the answer, which may never
+// come (traps.md).
+void part_with(const ConnectionPtr& connection);
 
 }  // namespace webhookd::net

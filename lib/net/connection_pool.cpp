@@ -37,11 +37,9 @@ ConnectionPtr ConnectionPool::take(const std::string& endpoint) {
 }
 
 void ConnectionPool::put(const std::string& endpoint, ConnectionPtr connection) {
-  if (size_ >= idle_max) {
-    return;
-  }
   auto& idle = idle_[endpoint];
-  if (idle.size() >= idle_per_endpoint_max) {
+  if (size_ >= idle_max || idle.size() >= idle_per_endpoint_max) {
+    part_with(connection);
     return;
   }
   connection->idle_since = Steady::now();
@@ -54,6 +52,9 @@ void ConnectionPool::put(const std::string& endpoint, ConnectionPtr connection) 
 }
 
 void ConnectionPool::clear() {
+  for (const auto& [endpoint, idle] : idle_) {
+    std::for_each(idle.begin(), idle.end(), part_with);
+  }
   idle_.clear();
   size_ = 0;
 }
@@ -78,8 +79,15 @@ void ConnectionPool::arm() {
 
 void ConnectionPool::drop_old() {
   const auto limit = Steady::now() - keep_for_;
+  const auto leaves = [&](const ConnectionPtr& connection) {
+    const bool is_old = connection->idle_since <= limit;
+    if (is_old) {
+      part_with(connection);
+    }
+    return is_old;
+  };
   for (auto& [endpoint, idle] : idle_) {
-    size_ -= std::erase_if(idle, [&](const ConnectionPtr& connection) { return connection->idle_since <= limit; });
+    size_ -= std::erase_if(idle, leaves);
   }
   std::erase_if(idle_, [](const auto& entry) { return entry.second.empty(); });
 }

@@ -9,7 +9,9 @@
 #include <unordered_map>
 
 #include "base/check.hpp"
-#include "net/exchange_impl.hpp"
+#include "net/attempt_impl.hpp"
+#include "net/loop_world_impl.hpp"
+#include "net/tokens_impl.hpp"
 
 namespace webhookd::net {
 
@@ -19,7 +21,7 @@ namespace {
 class Loop {
  public:
   Loop(const DeliveryOptions& options, Resolver& resolver, TlsContext& tls, ReportSink sink, base::LogSink& log)
-      : world_{io_, options.egress, resolver, tls, pool_, signer_, {}, false},
+      : world_{io_, options.egress, options.read_token, resolver, tls, pool_, signer_, tokens_, {}},
         pool_(io_, options.connection_idle_max),
         work_(io_.get_executor()),
         sink_(std::move(sink)),
@@ -80,9 +82,9 @@ class Loop {
 
   void start_one(engine::AttemptRequest request) {
     const engine::AttemptKey key = request.key;
-    const auto exchange = std::make_shared<Exchange>(std::move(request), world_);
-    in_flight_[key] = exchange.get();
-    exchange->start();
+    const auto attempt = std::make_shared<Attempt>(std::move(request), world_);
+    in_flight_[key] = attempt.get();
+    attempt->start();
   }
 
   // Everything that ends in one turn of the loop leaves in one batch.
@@ -98,8 +100,9 @@ class Loop {
   asio::io_context io_{1};
   ConnectionPool pool_;
   crypto::Signer signer_;
+  Tokens tokens_{world_};
   asio::executor_work_guard<LoopExecutor> work_;
-  std::unordered_map<engine::AttemptKey, Exchange*> in_flight_;
+  std::unordered_map<engine::AttemptKey, Attempt*> in_flight_;
   std::vector<engine::AttemptReport> reports_;
   ReportSink sink_;
   base::LogSink& log_;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,12 +18,16 @@
 
 namespace webhookd::net {
 
+// Reads what a token endpoint answers. Errors are in words for a log.
+using TokenReader = std::function<base::Result<domain::AccessToken>(std::string_view body)>;
+
 struct DeliveryOptions {
   std::uint32_t threads = 1;
   EgressPolicy egress;
   std::string ca_file;  // empty: the system's roots
   std::uint32_t resolver_threads = 16;
   base::Duration resolver_ttl{60'000};
+  TokenReader read_token;                      // needed where webhooks get access tokens
   Lookup lookup;                               // empty: system_lookup; tests answer as they like
   base::Duration connection_idle_max{30'000};  // idle keep-alive connections are closed after this
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 #include "base/check.hpp"
 #include "base/text.hpp"
@@ -155,6 +156,18 @@ base::Result<Cidr> Cidr::parse(std::string_view text) {
   return range;
 }
 
+base::Result<domain::Url> EgressPolicy::parse_proxy(std::string_view text) {
+  auto url = domain::Url::parse(text);
+  const bool fits = url && !url->is_https() && url->target() == "/";
+  if (!fits) {
+    return base::Error{base::ErrorCode::invalid_field,
+                       "\"" + std::string(text) + "\" is not a proxy such as http://10.0.0.1:3128" +
+                           (url ? std::string() : " (" + url.error().detail + ")"),
+                       {}};
+  }
+  return url;
+}
+
 std::optional<std::string> EgressPolicy::refusal(const AddressBytes& address) const {
   if (const Cidr* closed = find_range(deny, address)) {
     const std::string range = range_text(*closed);
@@ -178,8 +191,12 @@ std::optional<std::string> EgressPolicy::refusal(const domain::Url& url) const {
     return "only https is allowed; to allow http set egress.require_https = false";
   }
   if (!ports.empty() && std::find(ports.begin(), ports.end(), url.port()) == ports.end()) {
-    const std::string port = std::to_string(url.port());
-    return "port " + port + " is not in egress.ports; to allow it add " + port + " to egress.ports";
+    std::vector<std::string> with_it;
+    std::transform(ports.begin(), ports.end(), std::back_inserter(with_it),
+                   [](std::uint16_t port) { return std::to_string(port); });
+    with_it.push_back(std::to_string(url.port()));
+    return "port " + with_it.back() + " is not in egress.ports; to allow it set egress.ports = [" +
+           base::join(with_it, ", ") + "]";
   }
   if (url.host_kind() != domain::HostKind::name) {
     return refusal(url.address());
@@ -187,8 +204,8 @@ std::optional<std::string> EgressPolicy::refusal(const domain::Url& url) const {
   const bool is_single_label = url.host().find('.') == std::string::npos;
   if (is_single_label && url.host() != "localhost" && allow.empty()) {
     return url.host() +
-           " is a name of a single label, which may mean anything here; to allow it name the addresses it resolves to "
-           "in egress.allow";
+           " is a name of a single label, which may mean anything here; to allow it add the range that it resolves to, "
+           "as in egress.allow = [\"10.0.0.0/8\"]";
   }
   return std::nullopt;
 }

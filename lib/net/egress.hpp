@@ -1,6 +1,11 @@
 // Which addresses deliveries may reach (reliability.md, "Egress policy"): public ones, what `egress.allow` opens, never
 // what `egress.deny` closes. Applied to every address a name resolves to, after resolution and at every connect, and
 // to address literals already when a webhook is set. Pure: the host's own interface addresses are given to it.
+//
+// With a proxy every delivery goes through its CONNECT, also those to http URLs. Then names are resolved by the proxy,
+// because a host that needs one often cannot resolve them, and what they resolve to is the proxy's to refuse; here
+// policy applies to scheme, port, address literals and localhost. The proxy's own address is the operator's word and
+// not subject to it. Proxy environment variables never count.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +33,10 @@ struct EgressPolicy {
   std::vector<domain::AddressBytes> own_addresses;  // of the host's interfaces
   bool require_https = false;
   std::vector<std::uint16_t> ports;  // empty: any
+  std::optional<domain::Url> proxy;
+
+  // "http://host:port"; nothing else of a URL means anything here. The error's detail is without the key.
+  static base::Result<domain::Url> parse_proxy(std::string_view text);
 
   // Why `address` is refused, naming the rule and the configuration line that allows it; nothing when it may be
   // reached.

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "domain/limits.hpp"
 #include "net/exchange_impl.hpp"
+#include "net/loop_world_impl.hpp"
 
 namespace webhookd::net {
 
@@ -17,11 +18,9 @@ using domain::OutcomeKind;
 using Pieces = std::array<asio::const_buffer, 4>;
 
 constexpr std::string_view phase_words(Phase phase) {
-  constexpr std::array<std::string_view, 6> words{"resolving the name",
-                                                  "connecting",
-                                                  "in the TLS handshake",
-                                                  "sending the request",
-                                                  "waiting for the response head",
+  constexpr std::array<std::string_view, 7> words{"resolving the name",       "connecting",
+                                                  "waiting for the proxy",    "in the TLS handshake",
+                                                  "sending the request",      "waiting for the response head",
                                                   "reading the response body"};
   return words[static_cast<std::size_t>(phase)];
 }
@@ -42,8 +41,13 @@ void skip(Pieces& pieces, std::size_t sent) {
   }
 }
 
-std::string endpoint_text(const domain::Url& url) {
-  return (url.is_https() ? "https://" : "http://") + url.authority();
+// What was made with one client certificate is not used with another.
+std::string endpoint_text(const ExchangePlan& plan) {
+  std::string text = (plan.url->is_https() ? "https://" : "http://") + plan.url->authority();
+  if (plan.identity) {
+    text += " as " + std::to_string(plan.identity->number());
+  }
+  return text;
 }
 
 // Both forms of RFC 9110 section 10.2.3. A date is measured from the attempt's own time, on whatever clock that was.
@@ -63,23 +67,15 @@ bool is_peer_closed(const error_code& ec) {
 
 Awaitable<error_code> converse(std::shared_ptr<Exchange> x) {
   const ConnectionPtr connection = x->connection;
-  connection->reader.begin();
+  connection->reader.begin(x->plan.body_kept_bytes);
   x->send();
   x->phase = Phase::awaiting_head;
   error_code ec;
   while (connection->reader.wants_more()) {
-    const std::span<char> room = connection->reader.room();
-    const asio::mutable_buffer buffer(room.data(), room.size());
-    std::size_t count = 0;
-    if (connection->tls) {
-      count = co_await connection->tls->async_read_some(buffer, asio::redirect_error(use_awaitable, ec));
-    } else {
-      count = co_await connection->socket.async_read_some(buffer, asio::redirect_error(use_awaitable, ec));
-    }
+    ec = co_await read_some(connection);
     if (ec) {
       break;
     }
-    connection->reader.add(count);
     x->phase = connection->reader.is_head_complete() ? Phase::reading_body : Phase::awaiting_head;
   }
   if (ec == asio::error::eof) {
@@ -89,10 +85,6 @@ Awaitable<error_code> converse(std::shared_ptr<Exchange> x) {
 }
 
 Awaitable<void> perform(std::shared_ptr<Exchange> x) {
-  if (!x->build_request()) {
-    x->finish();
-    co_return;
-  }
   x->connection = x->world.pool.take(x->endpoint);
   bool may_resend = true;
   while (true) {
@@ -117,25 +109,39 @@ Awaitable<void> perform(std::shared_ptr<Exchange> x) {
 
 }  // namespace
 
-Exchange::Exchange(engine::AttemptRequest request_of, LoopWorld& loop)
-    : attempt(std::move(request_of)),
-      world(loop),
-      endpoint(endpoint_text(attempt.webhook->url)),
-      wake(loop.io.get_executor()),
-      deadline_(loop.io.get_executor()),
-      started_at_(Steady::now()) {
-  report_.key = attempt.key;
+Awaitable<error_code> read_some(ConnectionPtr connection) {
+  const std::span<char> room = connection->reader.room();
+  const asio::mutable_buffer buffer(room.data(), room.size());
+  error_code ec;
+  std::size_t count = 0;
+  if (connection->tls) {
+    count = co_await connection->tls->async_read_some(buffer, asio::redirect_error(use_awaitable, ec));
+  } else {
+    count = co_await connection->socket.async_read_some(buffer, asio::redirect_error(use_awaitable, ec));
+  }
+  if (!ec) {
+    connection->reader.add(count);
+  }
+  co_return ec;
 }
+
+Exchange::Exchange(ExchangePlan what, LoopWorld& loop, ExchangeDone done)
+    : plan(std::move(what)),
+      world(loop),
+      endpoint(endpoint_text(plan)),
+      wake(loop.io.get_executor()),
+      done_(std::move(done)),
+      deadline_(loop.io.get_executor()) {}
 
 Exchange::~Exchange() {
   if (!is_reported_ && !world.is_stopping) {
-    fail(OutcomeKind::protocol, "the attempt was given up by an internal fault");
+    fail(OutcomeKind::protocol, "the exchange was given up by an internal fault");
     report_once();
   }
 }
 
 void Exchange::start() {
-  deadline_.expires_at(started_at_ + attempt.webhook->timeout);
+  deadline_.expires_at(plan.deadline);
   deadline_.async_wait([x = shared_from_this()](error_code ec) {
     if (!ec) {
       x->interrupt(Interruption::deadline);
@@ -143,7 +149,7 @@ void Exchange::start() {
   });
   asio::co_spawn(world.io, perform(shared_from_this()), [x = shared_from_this()](std::exception_ptr thrown) {
     if (thrown && !x->is_reported_) {
-      x->fail(OutcomeKind::protocol, "the attempt was given up by an internal fault");
+      x->fail(OutcomeKind::protocol, "the exchange was given up by an internal fault");
       x->finish();
     }
   });
@@ -165,31 +171,23 @@ void Exchange::interrupt(Interruption why) {
 
 void Exchange::fail(OutcomeKind kind, std::string error) {
   has_outcome_ = true;
-  report_.outcome.kind = kind;
-  report_.outcome.error = std::move(error);
+  result_.outcome.kind = kind;
+  result_.outcome.error = std::move(error);
 }
 
 void Exchange::fail_for_shortage(std::string what) {
-  report_.shortage = true;
+  result_.shortage = true;
   fail(OutcomeKind::connect, std::move(what));
 }
 
-bool Exchange::build_request() {
-  auto built = WireRequest::build(attempt, world.signer);
-  if (!built) {
-    fail(OutcomeKind::protocol, built.error().detail);
-    return false;
-  }
-  request = std::move(*built);
-  return true;
-}
+const domain::Url& Exchange::next_hop() const { return world.egress.proxy ? *world.egress.proxy : url(); }
 
 // A small request on a plain connection leaves in one system call, without a trip through the loop. What does not fit
 // is written beside the reading, because a receiver may answer (and stop reading) before it has everything.
 void Exchange::send() {
   phase = Phase::sending;
   connection->is_request_sent = false;
-  Pieces pieces = pieces_of(request);
+  Pieces pieces = pieces_of(plan.request);
   const std::size_t size = asio::buffer_size(pieces);
   if (!connection->tls) {
     error_code ec;
@@ -222,13 +220,13 @@ void Exchange::conclude_interrupted() {
   if (interruption_ == Interruption::abort) {
     return fail(OutcomeKind::aborted, "cancelled while in flight");
   }
-  fail(OutcomeKind::timeout, "no answer within " + base::format_duration(attempt.webhook->timeout) + " (while " +
-                                 std::string(phase_words(phase)) + ")");
+  fail(OutcomeKind::timeout,
+       "no answer within " + base::format_duration(plan.timeout) + " (while " + std::string(phase_words(phase)) + ")");
 }
 
 void Exchange::conclude_answer() {
   ResponseReader& reader = connection->reader;
-  domain::Outcome& outcome = report_.outcome;
+  domain::Outcome& outcome = result_.outcome;
   outcome.code = reader.status();
   outcome.response_headers = std::move(reader.kept_head());
   outcome.response_body = std::move(reader.kept_body());
@@ -240,13 +238,13 @@ void Exchange::conclude_answer() {
     return;
   }
   fail(OutcomeKind::status, "HTTP " + std::to_string(outcome.code));
-  outcome.retry_after = parse_retry_after(reader.retry_after(), attempt.at);
+  outcome.retry_after = parse_retry_after(reader.retry_after(), plan.at);
 }
 
 // In this order: a complete head decides whatever came after it; then who ended the exchange; then what was wrong.
 void Exchange::conclude(const error_code& read_error) {
   if (connection && connection->reader.is_head_complete()) {
-    report_.shortage = false;
+    result_.shortage = false;
     return conclude_answer();
   }
   if (is_interrupted()) {
@@ -263,7 +261,7 @@ void Exchange::conclude(const error_code& read_error) {
     return fail_for_shortage("cannot read from " + peer + ": " + read_error.message());
   }
   if (read_error.category() == asio::error::get_ssl_category()) {
-    return fail(OutcomeKind::tls, "TLS failed: " + read_error.message());
+    return fail(OutcomeKind::tls, "TLS failed: " + tls_words(read_error));
   }
   const std::string_view stage =
       connection->reader.has_bytes() ? " in the middle of the response head" : " before it answered";
@@ -280,12 +278,14 @@ void Exchange::finish() {
   if (connection) {
     if (connection->reader.allows_reuse() && connection->is_request_sent && !is_interrupted()) {
       world.pool.put(endpoint, std::move(connection));
+    } else if (connection->reader.is_head_complete() && connection->is_request_sent && !is_interrupted()) {
+      part_with(connection);
     } else {
       connection->close();
     }
     connection = nullptr;
   }
-  if (report_.shortage) {
+  if (result_.shortage) {
     world.pool.clear();  // idle connections hold descriptors that attempts want
   }
   report_once();
@@ -293,8 +293,8 @@ void Exchange::finish() {
 
 void Exchange::report_once() {
   is_reported_ = true;
-  report_.outcome.duration = std::chrono::duration_cast<base::Duration>(Steady::now() - started_at_);
-  world.report(std::move(report_));
+  ExchangeDone done = std::move(done_);  // it may hold whoever asked
+  done(std::move(result_));
 }
 
 }  // namespace webhookd::net

@@ -1,6 +1,7 @@
-// One attempt from start to report: one coroutine and one deadline over all of it, which ends it by closing what it
-// waits on. (Asio 1.81 has no safe cancellation of awaitables: traps.md.) Whatever happens, the attempt is reported
-// exactly once, also when the coroutine is destroyed half-way; only a loop that is being torn down drops it silently.
+// One HTTP exchange from connect to outcome: one coroutine and one deadline over all of it, which ends it by closing
+// what it waits on. (Asio 1.81 has no safe cancellation of awaitables: traps.md.) Whatever happens, the exchange is
+// reported exactly once, also when the coroutine is destroyed half-way; only a loop that is being torn down drops it
+// silently. An attempt (attempt_impl.hpp) makes one or two of them, a token request (tokens_impl.hpp) is one.
 //
 // Everything runs on the loop's thread, so nothing here is locked.
 #pragma once
@@ -12,30 +13,19 @@
 #include <string_view>
 #include <vector>
 
-#include "crypto/signer.hpp"
-#include "engine/ports.hpp"
+#include "base/task.hpp"
+#include "domain/attempt.hpp"
+#include "domain/limits.hpp"
+#include "net/client_identity.hpp"
 #include "net/connection_impl.hpp"
-#include "net/connection_pool_impl.hpp"
-#include "net/egress.hpp"
 #include "net/request.hpp"
 #include "net/resolver.hpp"
-#include "net/tls.hpp"
 
 namespace webhookd::net {
 
-// What the attempts of one loop share.
-struct LoopWorld {
-  asio::io_context& io;
-  const EgressPolicy& egress;
-  Resolver& resolver;
-  TlsContext& tls;
-  ConnectionPool& pool;
-  crypto::Signer& signer;
-  base::UniqueFunction<void(engine::AttemptReport)> report;
-  bool is_stopping = false;
-};
+struct LoopWorld;
 
-enum class Phase { resolving, connecting, handshaking, sending, awaiting_head, reading_body };
+enum class Phase { resolving, connecting, tunnelling, handshaking, sending, awaiting_head, reading_body };
 enum class Interruption { none, deadline, abort };
 
 // Connects to several addresses, each a moment after the one before (RFC 8305); the first that answers wins.
@@ -53,9 +43,27 @@ struct ConnectRace {
   }
 };
 
+// What one exchange is to do.
+struct ExchangePlan {
+  std::shared_ptr<const domain::Url> url;
+  ClientIdentityRef identity;  // null: none
+  WireRequest request;
+  base::Duration timeout{};  // for words; the moment is `deadline`
+  Steady::time_point deadline;
+  base::Time at{};  // what a Retry-After date is measured from
+  std::size_t body_kept_bytes = domain::limits::response_body_kept_bytes;
+};
+
+// An outcome without its duration, or a shortage on our side.
+struct ExchangeResult {
+  domain::Outcome outcome;
+  bool shortage = false;
+};
+using ExchangeDone = base::UniqueFunction<void(ExchangeResult)>;
+
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
-  Exchange(engine::AttemptRequest attempt, LoopWorld& loop);
+  Exchange(ExchangePlan what, LoopWorld& loop, ExchangeDone done);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -68,19 +76,20 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void fail(domain::OutcomeKind kind, std::string error);
   // The machine is short of something: no attempt was made.
   void fail_for_shortage(std::string what);
-  const domain::Url& url() const { return attempt.webhook->url; }
+  const domain::Url& url() const { return *plan.url; }
+  // Whom we connect to: the receiver, or the proxy.
+  const domain::Url& next_hop() const;
+  bool has_proxy() const { return &next_hop() != plan.url.get(); }
 
   // The steps of the coroutine `perform`.
-  bool build_request();
   void send();
   void conclude(const error_code& read_error);
   bool is_stale(const error_code& read_error) const;
   void finish();
 
-  engine::AttemptRequest attempt;
+  const ExchangePlan plan;
   LoopWorld& world;
-  std::string endpoint;  // "https://host:port": what connections and TLS sessions are filed under
-  WireRequest request;
+  const std::string endpoint;  // "https://host:port": what connections and TLS sessions are filed under
   ConnectionPtr connection;
   std::shared_ptr<ConnectRace> race;
   ResolutionRef resolution;
@@ -93,20 +102,25 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void conclude_answer();
   void report_once();
 
+  ExchangeDone done_;
   Timer deadline_;
-  Steady::time_point started_at_;
   Interruption interruption_ = Interruption::none;
   bool has_outcome_ = false;
   bool is_reported_ = false;
-  engine::AttemptReport report_;
+  ExchangeResult result_;
 };
 
 // Descriptors, memory, local ports (behaviour.md section 5).
 bool is_shortage(const error_code& ec);
 // "connection refused by 127.0.0.1:8080"
 std::string connect_fault(const error_code& ec, const Connection& connection);
-// "127.0.0.1:8080" or "[::1]:8080"
+// "127.0.0.1:8080", "[::1]:8080", or "hooks.example:443 (through the proxy 10.0.0.1:3128)"
 std::string peer_text(const Connection& connection);
+// What a TLS error means, for people, with OpenSSL's own word for it.
+std::string tls_words(const error_code& ec);
+
+// Adds what arrives to the connection's reader.
+Awaitable<error_code> read_some(ConnectionPtr connection);
 
 // Resolves, checks, connects and shakes hands. Afterwards exchange->connection is set, or the outcome is.
 Awaitable<void> connect(std::shared_ptr<Exchange> exchange);

@@ -39,21 +39,40 @@ const domain::Secret* single_secret(const std::vector<domain::Secret>& secrets, 
 
 }  // namespace
 
-base::Result<WireRequest> WireRequest::build(const engine::AttemptRequest& attempt, crypto::Signer& signer) {
+base::Result<WireRequest> WireRequest::build(const engine::AttemptRequest& attempt, crypto::Signer& signer,
+                                             const std::optional<domain::Header>& authorization) {
+  const auto refuse = [](const std::string& fault) {
+    return base::Error{base::ErrorCode::invalid_field, "nothing was sent: " + fault, {}};
+  };
   for (const domain::Header& header : attempt.webhook->headers) {
-    if (auto fault = domain::header_fault(header)) {
-      return base::Error{base::ErrorCode::invalid_field, "nothing was sent: " + *fault, {}};
+    if (const auto fault = domain::header_fault(header)) {
+      return refuse(*fault);
     }
+  }
+  if (const auto fault = authorization ? domain::header_fault(*authorization) : std::nullopt) {
+    return refuse(*fault);
   }
   WireRequest request;
   request.text_.reserve(usual_size);
   request.write_body(attempt);
   request.write_head(attempt, signer);
+  if (authorization) {
+    request.write_header(authorization->name, authorization->value);
+  }
+  request.text_.append("\r\n");
+  return request;
+}
+
+WireRequest WireRequest::of(std::string head, std::string body) {
+  WireRequest request;
+  request.prefix_size_ = body.size();
+  request.text_ = std::move(body) + head;
   return request;
 }
 
 void WireRequest::write_body(const engine::AttemptRequest& attempt) {
   const domain::Event& event = *attempt.event;
+  event_ = attempt.event;
   data_ = event.data;
   // A type name is letters, digits, dots, dashes and underscores: nothing in it needs escaping.
   if (attempt.webhook->format == PayloadFormat::standard) {
@@ -100,7 +119,6 @@ void WireRequest::write_head(const engine::AttemptRequest& attempt, crypto::Sign
   for (const domain::Header& header : webhook.headers) {
     write_header(header.name, header.value);
   }
-  text_.append("\r\n");
 }
 
 void WireRequest::write_signature(const engine::AttemptRequest& attempt, std::string_view message_id,

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,7 @@
 
 namespace webhookd::net {
 
-// Views into it live as long as it is not moved, and as the event it was built from.
+// Views into it live as long as it is not moved; it holds the event that they point into.
 class WireRequest {
  public:
   std::string_view head() const { return std::string_view(text_).substr(prefix_size_ + suffix_size_); }
@@ -24,8 +25,12 @@ class WireRequest {
   }
   std::size_t body_size() const { return prefix_size_ + data_.size() + suffix_size_; }
 
-  // Errors: a header of the webhook that may not be sent.
-  static base::Result<WireRequest> build(const engine::AttemptRequest& attempt, crypto::Signer& signer);
+  // With `authorization`, a header whose value is a secret, behind the webhook's own. Errors: a header that may not be
+  // sent; they never hold a value.
+  static base::Result<WireRequest> build(const engine::AttemptRequest& attempt, crypto::Signer& signer,
+                                         const std::optional<domain::Header>& authorization = std::nullopt);
+  // One that is complete already.
+  static WireRequest of(std::string head, std::string body);
 
  private:
   void write_body(const engine::AttemptRequest& attempt);
@@ -37,6 +42,7 @@ class WireRequest {
   std::size_t prefix_size_ = 0;
   std::size_t suffix_size_ = 0;
   std::string_view data_;
+  domain::EventRef event_;  // owns what data_ views
 };
 
 }  // namespace webhookd::net

@@ -6,6 +6,7 @@
 #include <resolv.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -36,7 +37,7 @@ AddressBytes loopback(bool is_v6) {
   return address;
 }
 
-const ResolutionRef& localhost() {
+ResolutionRef localhost() {
   static const auto answer =
       std::make_shared<const Resolution>(Resolution{{loopback(false), loopback(true)}, {}, false});
   return answer;
@@ -104,16 +105,30 @@ struct Resolver::Shared : std::enable_shared_from_this<Resolver::Shared> {
   struct Cached {
     ResolutionRef answer;
     SteadyTime until;
+    bool was_slow = false;
   };
+  struct Waiter {
+    Ticket ticket;
+    Done done;
+  };
+  struct Lane {
+    std::uint32_t share;  // of the threads, at once
+    std::uint32_t busy = 0;
+    std::deque<std::string> queue = {};
+  };
+  enum LaneName : std::size_t { answered, unknown, slow };
 
-  Shared(const ResolverOptions& o, Lookup l) : options(o), lookup(std::move(l)) {}
+  Shared(const ResolverOptions& o, Lookup l)
+      : options(o),
+        lookup(std::move(l)),
+        lanes{Lane{o.threads}, Lane{std::max(1u, o.threads * 3 / 4)}, Lane{std::max(1u, o.threads / 4)}} {}
 
   ResolutionRef known(const std::string& host, SteadyTime now) {
     const auto found = cache.find(host);
     return found != cache.end() && found->second.until > now ? found->second.answer : nullptr;
   }
 
-  void keep(const std::string& host, const ResolutionRef& answer) {
+  void keep(const std::string& host, const ResolutionRef& answer, base::Duration took) {
     const SteadyTime now = std::chrono::steady_clock::now();
     if (answer->is_shortage) {
       return;
@@ -124,14 +139,46 @@ struct Resolver::Shared : std::enable_shared_from_this<Resolver::Shared> {
     if (cache.size() >= options.cached_max) {
       cache.erase(cache.begin());
     }
-    cache[host] = {answer, now + (answer->addresses.empty() ? options.failure_ttl : options.ttl)};
+    const bool failed = answer->addresses.empty();
+    cache[host] = {answer, now + (failed ? options.failure_ttl : options.ttl), failed && took > options.slow_after};
+  }
+
+  Lane& lane_of(const std::string& host) {
+    const auto found = cache.find(host);
+    if (found == cache.end()) {
+      return lanes[unknown];
+    }
+    return lanes[found->second.was_slow ? slow : found->second.answer->addresses.empty() ? unknown : answered];
+  }
+
+  Lane* next_lane() {
+    const auto has_work = [](const Lane& lane) { return !lane.queue.empty() && lane.busy < lane.share; };
+    auto* const found = std::find_if(lanes.begin(), lanes.end(), has_work);
+    return found == lanes.end() ? nullptr : found;
+  }
+
+  std::size_t queued() const {
+    std::size_t names = 0;
+    for (const Lane& lane : lanes) {
+      names += lane.queue.size();
+    }
+    return names;
+  }
+
+  // How many names could be looked up if there were threads for them.
+  std::size_t startable() const {
+    std::size_t names = 0;
+    for (const Lane& lane : lanes) {
+      names += std::min<std::size_t>(lane.queue.size(), lane.share - lane.busy);
+    }
+    return names;
   }
 
   void answer_waiters(const std::string& host, const ResolutionRef& answer) {
     auto waiters = std::move(waiting[host]);
     waiting.erase(host);
-    for (Done& done : waiters) {
-      done(answer);
+    for (Waiter& waiter : waiters) {
+      waiter.done(answer);
     }
   }
 
@@ -154,25 +201,37 @@ struct Resolver::Shared : std::enable_shared_from_this<Resolver::Shared> {
     std::unique_lock lock(mutex);
     while (true) {
       ++idle;
-      wake.wait(lock, [this] { return is_stopping || !queue.empty(); });
+      wake.wait(lock, [this] { return is_stopping || next_lane() != nullptr; });
       --idle;
       if (is_stopping) {
         break;
       }
-      const std::string host = std::move(queue.front());
-      queue.pop_front();
-      ++busy;
-      lock.unlock();
-      auto answer = std::make_shared<const Resolution>(lookup(host));
-      lock.lock();
-      --busy;
-      if (!is_stopping) {
-        keep(host, answer);
-        answer_waiters(host, answer);
-      }
+      look_up_next(*next_lane(), lock);
     }
     --threads;
     ended.notify_all();
+  }
+
+  void look_up_next(Lane& lane, std::unique_lock<std::mutex>& lock) {
+    const std::string host = std::move(lane.queue.front());
+    lane.queue.pop_front();
+    if (waiting[host].empty()) {
+      waiting.erase(host);  // everybody has gone
+      return;
+    }
+    ++lane.busy;
+    ++busy;
+    lock.unlock();
+    const SteadyTime started = std::chrono::steady_clock::now();
+    auto answer = std::make_shared<const Resolution>(lookup(host));
+    const auto took = std::chrono::steady_clock::now() - started;
+    lock.lock();
+    --lane.busy;
+    --busy;
+    if (!is_stopping) {
+      keep(host, answer, std::chrono::duration_cast<base::Duration>(took));
+      answer_waiters(host, answer);
+    }
   }
 
   const ResolverOptions options;
@@ -180,8 +239,9 @@ struct Resolver::Shared : std::enable_shared_from_this<Resolver::Shared> {
   std::mutex mutex;
   std::condition_variable wake;
   std::condition_variable ended;
-  std::deque<std::string> queue;
-  std::unordered_map<std::string, std::vector<Done>> waiting;
+  std::array<Lane, 3> lanes;
+  std::unordered_map<std::string, std::vector<Waiter>> waiting;  // an entry for each name queued or being looked up
+  Ticket last_ticket = 0;
   std::unordered_map<std::string, Cached> cache;
   std::uint32_t threads = 0;
   std::uint32_t idle = 0;
@@ -200,40 +260,54 @@ Resolver::~Resolver() {
   shared_->ended.wait(lock, [this] { return shared_->threads == shared_->busy; });
 }
 
+ResolutionRef Resolver::without_lookup(const std::string& host) { return host == "localhost" ? localhost() : nullptr; }
+
 ResolutionRef Resolver::known(const std::string& host) {
-  if (host == "localhost") {
-    return localhost();
+  if (auto answer = without_lookup(host)) {
+    return answer;
   }
   const std::lock_guard lock(shared_->mutex);
   return shared_->known(host, std::chrono::steady_clock::now());
 }
 
-void Resolver::resolve(const std::string& host, Done done) {
+Resolver::Ticket Resolver::resolve(const std::string& host, Done done) {
   const std::lock_guard lock(shared_->mutex);
-  const ResolutionRef answer =
-      host == "localhost" ? localhost() : shared_->known(host, std::chrono::steady_clock::now());
+  const Ticket ticket = ++shared_->last_ticket;
+  ResolutionRef answer = without_lookup(host);
+  answer = answer ? answer : shared_->known(host, std::chrono::steady_clock::now());
   if (answer) {
-    return done(answer);
+    done(answer);
+    return ticket;
   }
   if (const auto same = shared_->waiting.find(host); same != shared_->waiting.end()) {
-    same->second.push_back(std::move(done));
-    return;
+    same->second.push_back({ticket, std::move(done)});
+    return ticket;
   }
-  if (shared_->queue.size() >= shared_->options.waiting_max) {
-    return done(std::make_shared<const Resolution>(failed("too many names wait to be resolved", true)));
+  if (shared_->queued() >= shared_->options.waiting_max) {
+    done(std::make_shared<const Resolution>(failed("too many names wait to be resolved", true)));
+    return ticket;
   }
-  shared_->waiting[host].push_back(std::move(done));
-  shared_->queue.push_back(host);
-  const bool is_short_of_threads = shared_->queue.size() > shared_->idle;
+  shared_->waiting[host].push_back({ticket, std::move(done)});
+  auto& queue = shared_->lane_of(host).queue;
+  queue.push_back(host);
+  const bool is_short_of_threads = shared_->startable() > shared_->idle;
   if (is_short_of_threads && shared_->threads < shared_->options.threads) {
     shared_->start_thread();
   }
   if (shared_->threads == 0) {
-    shared_->queue.pop_back();
+    queue.pop_back();
     shared_->answer_waiters(host, std::make_shared<const Resolution>(failed("no thread for a name lookup", true)));
-    return;
+    return ticket;
   }
   shared_->wake.notify_one();
+  return ticket;
+}
+
+void Resolver::forget(const std::string& host, Ticket ticket) {
+  const std::lock_guard lock(shared_->mutex);
+  if (const auto found = shared_->waiting.find(host); found != shared_->waiting.end()) {
+    std::erase_if(found->second, [&](const Shared::Waiter& waiter) { return waiter.ticket == ticket; });
+  }
 }
 
 }  // namespace webhookd::net

@@ -86,7 +86,7 @@ class ResponseReader::Parser {
 ResponseReader::ResponseReader() = default;
 ResponseReader::~ResponseReader() = default;
 
-void ResponseReader::begin() {
+void ResponseReader::begin(std::size_t body_kept_max) {
   if (!parser_) {
     parser_ = std::make_unique<Parser>(*this);
     buffer_.resize(buffer_first);
@@ -94,6 +94,7 @@ void ResponseReader::begin() {
   begin_ = end_ = scanned_ = body_bytes_ = 0;
   stage_ = Stage::head;
   has_bytes_ = may_persist_ = is_truncated_ = false;
+  body_kept_max_ = body_kept_max;
   informational_ = 0;
   status_ = 0;
   fault_.clear();
@@ -207,7 +208,7 @@ void ResponseReader::read_head(std::size_t size) {
 }
 
 void ResponseReader::keep_body(std::string_view bytes) {
-  const std::size_t space = limits::response_body_kept_bytes - kept_body_.size();
+  const std::size_t space = body_kept_max_ - kept_body_.size();
   kept_body_.append(bytes.substr(0, space));
   is_truncated_ = is_truncated_ || bytes.size() > space;
 }
@@ -223,7 +224,7 @@ void ResponseReader::read_body() {
   }
   const bool is_malformed = ec && ec != http::error::need_more;
   const bool is_past_bounds = body_bytes_ >= limits::response_body_read_bytes || end_ - begin_ >= buffer_max;
-  const bool is_of_no_use = !may_persist_ && is_truncated_ && kept_body_.size() == limits::response_body_kept_bytes;
+  const bool is_of_no_use = !may_persist_ && is_truncated_ && kept_body_.size() == body_kept_max_;
   if (is_malformed || is_past_bounds || is_of_no_use) {
     stage_ = Stage::spent;
     is_truncated_ = true;

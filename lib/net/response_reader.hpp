@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/limits.hpp"
+
 namespace webhookd::net {
 
 class ResponseReader {
@@ -25,8 +27,8 @@ class ResponseReader {
   ResponseReader(const ResponseReader&) = delete;  // its parser points back at it
   ResponseReader& operator=(const ResponseReader&) = delete;
 
-  // Forgets the last answer; its buffer is kept for the next.
-  void begin();
+  // Forgets the last answer; its buffer is kept for the next, of whose body `body_kept_max` bytes are kept.
+  void begin(std::size_t body_kept_max = domain::limits::response_body_kept_bytes);
   bool wants_more() const { return stage_ == Stage::head || stage_ == Stage::body; }
   // Where the next bytes go; not empty while wants_more().
   std::span<char> room();
@@ -68,6 +70,7 @@ class ResponseReader {
   bool has_bytes_ = false;
   bool may_persist_ = false;
   bool is_truncated_ = false;
+  std::size_t body_kept_max_ = 0;
   int informational_ = 0;
   std::size_t body_bytes_ = 0;  // as they came, framing included
   std::uint16_t status_ = 0;

@@ -4,8 +4,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <array>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "base/check.hpp"
 
@@ -13,7 +16,8 @@ namespace webhookd::net {
 
 namespace {
 
-constexpr std::size_t sessions_max = 4096;
+constexpr std::size_t endpoints_max = 4096;
+constexpr std::size_t sessions_per_endpoint_max = 8;
 constexpr int security_level = 2;  // 112 bits: refuses RSA below 2048 and SHA-1 signatures
 constexpr unsigned char http_1_1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
@@ -24,6 +28,26 @@ struct FreeSession {
   void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
 };
 using SessionPtr = std::unique_ptr<SSL_SESSION, FreeSession>;
+
+struct ReasonWords {
+  int reason;
+  std::string_view words;
+};
+constexpr std::array reason_words{
+    ReasonWords{SSL_R_WRONG_VERSION_NUMBER, "the receiver does not speak TLS on this port"},
+    ReasonWords{SSL_R_HTTP_REQUEST, "the receiver does not speak TLS on this port"},
+    ReasonWords{SSL_R_UNSUPPORTED_PROTOCOL, "the receiver speaks no TLS from version 1.2 on"},
+    ReasonWords{SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "the receiver speaks no TLS from version 1.2 on"},
+    ReasonWords{SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
+                "the receiver accepts none of our ciphers, or wants a client certificate (tls.client_cert)"},
+    ReasonWords{SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, "the receiver wants a client certificate (tls.client_cert)"},
+    ReasonWords{SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the receiver does not know the issuer of our client certificate"},
+    ReasonWords{SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the receiver refuses our client certificate"},
+    ReasonWords{SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "the receiver refuses our client certificate"},
+    ReasonWords{SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, "the receiver says that our client certificate is revoked"},
+    ReasonWords{SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the receiver says that our client certificate has expired"},
+    ReasonWords{SSL_R_TLSV1_UNRECOGNIZED_NAME, "the receiver does not know this host name"},
+};
 
 std::string last_error() {
   const unsigned long code = ERR_get_error();
@@ -51,24 +75,39 @@ struct TlsContext::Impl {
       return 0;
     }
     const std::lock_guard lock(self->mutex);
-    if (self->sessions.size() >= sessions_max && !self->sessions.contains(*endpoint)) {
+    if (self->sessions.size() >= endpoints_max && !self->sessions.contains(*endpoint)) {
       self->sessions.erase(self->sessions.begin());
     }
-    self->sessions[*endpoint] = SessionPtr(session);
+    auto& kept = self->sessions[*endpoint];
+    if (kept.size() >= sessions_per_endpoint_max) {
+      kept.erase(kept.begin());
+    }
+    kept.emplace_back(session);
     return 1;  // the reference is ours
   }
 
+  // The newest session is used. One of TLS 1.3 is used up as long as there are others, because a ticket is meant for
+  // one connection (RFC 8446 appendix C.4) and some receivers insist on it; the last one is better used again than not.
   void resume(SSL* ssl, const std::string& endpoint) {
     const std::lock_guard lock(mutex);
     const auto found = sessions.find(endpoint);
-    if (found != sessions.end() && SSL_SESSION_is_resumable(found->second.get()) == 1) {
-      SSL_set_session(ssl, found->second.get());
+    if (found == sessions.end()) {
+      return;
+    }
+    auto& kept = found->second;
+    std::erase_if(kept, [](const SessionPtr& session) { return SSL_SESSION_is_resumable(session.get()) != 1; });
+    if (kept.empty()) {
+      return;
+    }
+    SSL_set_session(ssl, kept.back().get());
+    if (kept.size() > 1 && SSL_SESSION_get_protocol_version(kept.back().get()) == TLS1_3_VERSION) {
+      kept.pop_back();
     }
   }
 
   std::unique_ptr<SSL_CTX, FreeContext> context;
   std::mutex mutex;
-  std::unordered_map<std::string, SessionPtr> sessions;
+  std::unordered_map<std::string, std::vector<SessionPtr>> sessions;  // by endpoint, the oldest first
 };
 
 TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -97,11 +136,13 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::create(const std::string& 
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
 }
 
-ssl_st* TlsContext::open(const domain::Url& url, const std::string& endpoint) {
+base::Result<ssl_st*> TlsContext::open(const domain::Url& url, const std::string& endpoint,
+                                       const ClientIdentity* identity) {
+  const base::Error no_memory{base::ErrorCode::unavailable, "no memory for a TLS session", {}};
   ERR_clear_error();
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(impl_->context.get()), &SSL_free);
   if (!ssl) {
-    return nullptr;
+    return no_memory;
   }
   bool is_set = false;
   if (url.host_kind() == domain::HostKind::name) {
@@ -114,10 +155,22 @@ ssl_st* TlsContext::open(const domain::Url& url, const std::string& endpoint) {
   }
   is_set = is_set && SSL_set_ex_data(ssl.get(), endpoint_index(), new std::string(endpoint)) == 1;
   if (!is_set) {
-    return nullptr;
+    return no_memory;
+  }
+  if (identity != nullptr) {
+    if (const auto shown = identity->show_in(ssl.get()); !shown) {
+      return shown.error();
+    }
   }
   impl_->resume(ssl.get(), endpoint);
   return ssl.release();
+}
+
+std::string_view tls_reason_words(unsigned long code) {
+  const int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
+  const auto* found = std::find_if(reason_words.begin(), reason_words.end(),
+                                   [&](const ReasonWords& row) { return row.reason == reason; });
+  return found == reason_words.end() ? std::string_view() : found->words;
 }
 
 std::string certificate_fault(const ssl_st* session) {

@@ -1,7 +1,7 @@
 // TLS as deliveries use it: 1.2 and later, certificates always verified against the system's roots or one file, the
 // host name or address of the URL always matched, SNI for names only, sessions resumed for each endpoint (a full
-// handshake costs three times a resumed one). One context serves all loops. There is no switch that turns verification
-// off.
+// handshake costs three times a resumed one). One context serves all loops. A webhook's own certificate is shown when
+// the receiver asks for one. There is no switch that turns verification off.
 //
 // OpenSSL alone is used here, so that the rules are in one small unit; the streams are made where the connections are.
 #pragma once
@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "domain/url.hpp"
+#include "net/client_identity.hpp"
 
 struct ssl_st;  // OpenSSL's SSL
 
@@ -24,15 +25,18 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
-  // A client session for the URL's host, resuming an earlier one with `endpoint` when there is one. The caller owns it;
-  // null when memory is short. Thread-safe.
-  ssl_st* open(const domain::Url& url, const std::string& endpoint);
+  // A client session for the URL's host, resuming an earlier one with `endpoint` when there is one. The caller owns it.
+  // Errors: a client certificate that cannot be used; those of code `unavailable` are a shortage. Thread-safe.
+  base::Result<ssl_st*> open(const domain::Url& url, const std::string& endpoint, const ClientIdentity* identity);
 
  private:
   struct Impl;
   explicit TlsContext(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// What an error code of OpenSSL means for deliveries, in words; empty for one without words of ours.
+std::string_view tls_reason_words(unsigned long code);
 
 // What verification found wrong with the peer's certificate ("certificate has expired"); empty when nothing.
 std::string certificate_fault(const ssl_st* session);

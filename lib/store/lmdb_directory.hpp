@@ -36,7 +36,8 @@ struct StorePaths {
         unfinished(directory + "/store.new"),
         data_file(store + "/data.mdb"),
         lock(directory + "/lock"),
-        marker(directory + "/store-id") {}
+        marker(directory + "/store-id"),
+        flights(directory + "/flights") {}
 
   std::string root;
   std::string store;
@@ -44,6 +45,7 @@ struct StorePaths {
   std::string data_file;
   std::string lock;
   std::string marker;
+  std::string flights;
 };
 
 // Makes the directory when there is none, closes it to others (0700), refuses network file systems, and takes the lock,

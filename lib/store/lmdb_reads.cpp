@@ -56,7 +56,7 @@ base::Error missing_event(const domain::Message& message) {
 
 }  // namespace
 
-OpenState read_open_state(Rows& rows) { return {all_webhooks(rows, true), read_types(rows)}; }
+OpenState read_open_state(Rows& rows) { return {all_webhooks(rows, true), read_types(rows), {}}; }
 
 std::vector<WebhookState> read_webhooks(Rows& rows) { return all_webhooks(rows, false); }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/random.hpp"
+#include "store/flight_journal.hpp"
 #include "store/lmdb_directory.hpp"
 #include "store/lmdb_reads_impl.hpp"
 #include "store/lmdb_writer_impl.hpp"
@@ -170,9 +171,10 @@ std::pair<std::size_t, std::size_t> weight_of(const std::vector<AcceptItem>& ite
 
 class LmdbStore final : public Store {
  public:
-  LmdbStore(FileDescriptor lock, std::unique_ptr<Env> env, std::uint64_t tag_key, const LmdbOptions& options,
-            base::LogSink& log)
+  LmdbStore(FileDescriptor lock, std::unique_ptr<Env> env, FlightJournal flights, std::uint64_t tag_key,
+            const LmdbOptions& options, base::LogSink& log)
       : lock_(std::move(lock)),
+        flights_(std::move(flights)),
         env_(std::move(env)),
         tag_key_(tag_key),
         quota_bytes_(options.quota_bytes),
@@ -223,9 +225,16 @@ class LmdbStore final : public Store {
     write(1, 0, std::move(done), [name = std::move(name)](Changes& changes) { return changes.remove_type(name); });
   }
 
+  FlightSlot note_flight(const FlightNote& note) override { return flights_.note(note); }
+  void forget_flight(FlightSlot slot) override { flights_.forget(slot); }
+
   // Reads.
   void load(Completion<OpenState> done) override {
-    read(std::move(done), [](ReadTransaction&, Rows& rows) { return read_open_state(rows); });
+    read(std::move(done), [this](ReadTransaction&, Rows& rows) {
+      OpenState state = read_open_state(rows);
+      state.interrupted = flights_.found();
+      return state;
+    });
   }
   void due_heads(DueHeadQuery query, Completion<DueHeads> done) override {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_due_heads(rows, query); });
@@ -309,6 +318,7 @@ class LmdbStore final : public Store {
   }
 
   FileDescriptor lock_;
+  FlightJournal flights_;
   std::unique_ptr<Env> env_;
   std::uint64_t tag_key_;
   std::uint64_t quota_bytes_;
@@ -362,8 +372,13 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
   if (auto reserved = reserve_room((*env)->file(), options.preallocate_bytes); !reserved) {
     log.write(base::LogLevel::warning, "store_preallocate_failed", {{"detail", reserved.error().detail}});
   }
+  auto flights = FlightJournal::open(paths.flights);
+  if (!flights) {
+    log.write(base::LogLevel::warning, "flight_journal_failed", {{"detail", flights.error().detail}});
+    flights = FlightJournal();
+  }
   return std::unique_ptr<Store>(
-      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), meta->tag_key, options, log));
+      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), meta->tag_key, options, log));
 }
 
 }  // namespace webhookd::store

@@ -659,8 +659,21 @@ class MemoryStoreImpl final : public MemoryStore {
     queue([name = std::move(name)](State& state) { return state.remove_type(name); }, std::move(done));
   }
 
+  FlightSlot note_flight(const FlightNote& note) override {
+    flights_[++last_flight_] = note;
+    return last_flight_;
+  }
+  void forget_flight(FlightSlot slot) override { flights_.erase(slot); }
+
   // Reads.
-  void load(Completion<OpenState> done) override { done(state_.load()); }
+  void load(Completion<OpenState> done) override {
+    OpenState state = state_.load();
+    for (const auto& [slot, note] : flights_) {
+      state.interrupted.push_back(note);
+      state.interrupted.back().slot = slot;
+    }
+    done(std::move(state));
+  }
   void due_heads(DueHeadQuery query, Completion<DueHeads> done) override { done(state_.due_heads(query)); }
   void claim_due(ClaimQuery query, Completion<Claim> done) override { done(state_.claim_due(query)); }
   void list_messages(MessageQuery query, Completion<MessagePage> done) override { done(state_.list_messages(query)); }
@@ -697,6 +710,8 @@ class MemoryStoreImpl final : public MemoryStore {
   }
 
   State state_;
+  std::map<FlightSlot, FlightNote> flights_;  // outlives crashes
+  FlightSlot last_flight_ = no_flight_slot;
   std::deque<Write> queue_;
   std::uint64_t commits_ = 0;
 };

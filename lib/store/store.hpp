@@ -64,6 +64,20 @@ struct Accepted {
   std::uint64_t message_count = 0;
 };
 
+// ---- attempts -------------------------------------------------------------------------------------------------
+
+// An attempt under way, kept over the death of the process without the cost of a commit.
+using FlightSlot = std::uint32_t;
+inline constexpr FlightSlot no_flight_slot = 0;
+struct FlightNote {
+  MessageId message;
+  WebhookId webhook;
+  std::uint32_t number = 0;  // of the attempt
+  Time at{};
+  domain::Trigger trigger = domain::Trigger::automatic;
+  FlightSlot slot = no_flight_slot;  // given by the store
+};
+
 // ---- settling -------------------------------------------------------------------------------------------------
 
 // The end of one attempt. Idempotent: a settlement whose attempt number is already recorded changes nothing.
@@ -74,6 +88,7 @@ struct Settlement {
   domain::RetryPolicy policy;
   double jitter = 0;  // drawn by the engine, -1 … 1
   Time ended_at{};
+  FlightSlot flight = no_flight_slot;  // given back by the engine when this is durable
 };
 
 // Shared, because the engine keeps them until they are durable and the store reads them in another thread.
@@ -229,6 +244,7 @@ struct StoreFigures {
 struct OpenState {
   std::vector<WebhookState> webhooks;  // deleting ones among them
   std::vector<domain::EventType> types;
+  std::vector<FlightNote> interrupted;  // under way when the process before this one ended; their slots are taken
 };
 
 class Store {
@@ -255,6 +271,11 @@ class Store {
   virtual void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) = 0;
   virtual void put_type(domain::EventType type, Completion<domain::EventType> done) = 0;
   virtual void remove_type(std::string name, Completion<std::string> done) = 0;
+
+  // Attempts under way. From one thread at a time, at once, and durable over a kill but not over a power cut; a slot is
+  // given back when the attempt's end is durable.
+  virtual FlightSlot note_flight(const FlightNote& note) = 0;
+  virtual void forget_flight(FlightSlot slot) = 0;
 
   // Reads.
   virtual void load(Completion<OpenState> done) = 0;

@@ -72,6 +72,8 @@ class LockedStore final : public store::Store {
   void remove_type(std::string name, Completion<std::string> done) override {
     write([&] { inner_->remove_type(std::move(name), std::move(done)); });
   }
+  store::FlightSlot note_flight(const store::FlightNote& note) override { return inner_->note_flight(note); }
+  void forget_flight(store::FlightSlot slot) override { inner_->forget_flight(slot); }
   void load(Completion<store::OpenState> done) override {
     read([&] { inner_->load(std::move(done)); });
   }

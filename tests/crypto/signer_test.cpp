@@ -36,6 +36,36 @@ const domain::Secret rfc8032{domain::SecretKind::ed25519,
 
 constexpr base::Time now = base::time_from_ms(1'614'265'330'000);
 
+// A rotation, signed by implementations that are not ours: the v1 values by npm standardwebhooks 1.1.1
+// (new Webhook(secret).sign(id, sent, body)), the v1a value by `openssl pkeyutl -sign -rawin`, the others by
+// `openssl dgst -sha256 -hmac KEY`, over the body and over "time.body".
+namespace rotation {
+const domain::Secret old_secret{domain::SecretKind::hmac_sha256, std::string(32, 'o'), std::nullopt};
+const domain::Secret new_secret{domain::SecretKind::hmac_sha256, std::string(32, 'n'), std::nullopt};
+const domain::Secret seed{domain::SecretKind::ed25519, std::string(32, 's'), std::nullopt};
+constexpr std::string_view id = "msg_00000000j6hb7";
+constexpr std::int64_t sent = 1700000001;
+constexpr base::Time at = base::time_from_ms(1'700'000'001'000);
+constexpr std::array<std::string_view, 3> body{R"({"type":"subscription.create","data":)",
+                                               "{ \"b\" : 1.0, \"n\":\"\xc3\xa9\" }",
+                                               R"(,"timestamp":"2023-11-14T22:13:20.123Z"})"};
+constexpr std::string_view old_standard = "v1,92PfPmF4f76N3O7mN7wP/q61w8Hydu9tIDPyS1XGkWo=";
+constexpr std::string_view new_standard = "v1,rrKbWZdMxB/6xsV5w3vb5gGTdrnMuXhgCwD1w20kSRM=";
+constexpr std::string_view seed_standard =
+    "v1a,D2b5J2bzz2bqQSGfoljoPIG2DNFOwggSOgbKeyqnOpf5/0ifa7zstGAcvWtLJBj5xq0h0HqHPz03GdF7rrAVDg==";
+constexpr std::string_view old_github = "sha256=55dfd0da997be6d99a898887400aaf21e40f6623601ee59f12e9f979863c690c";
+constexpr std::string_view new_github = "sha256=09ad8c5635c1198135779ecd43b2e3e910bd68016d763c5a2e1f0e5ef2a7e9fb";
+constexpr std::string_view old_stripe = "v1=b520e5475fee5091687543ad33af4aed2a1f87c68254fc3c1abd6513e184ae68";
+constexpr std::string_view new_stripe = "v1=adecc7df4b7f33bcc14b13060e741a01e96b7a55d99fcc6566d767d4cc8eb31a";
+
+// The secrets as a rotation with a grace leaves them, the newest first.
+std::vector<domain::Secret> during(base::Duration grace_left) {
+  domain::Secret leaving = old_secret;
+  leaving.expires_at = at + grace_left;
+  return {new_secret, leaving};
+}
+}  // namespace rotation
+
 }  // namespace
 
 TEST_CASE("the published Standard Webhooks example is signed as published") {
@@ -117,6 +147,33 @@ TEST_CASE("the stripe preset signs time and body and names each valid secret") {
   CHECK(both ==
         "t=12345,v1=5618f9248baa95c130ade88da0b3e626c95489489845fe2a94f86a0a9653006c,v1="
         "5618f9248baa95c130ade88da0b3e626c95489489845fe2a94f86a0a9653006c");
+}
+
+TEST_CASE("before, during and after a rotation the signatures are those of other implementations") {
+  using namespace rotation;
+  Signer signer;
+  const std::string both = std::string(new_standard) + " " + std::string(old_standard);
+  CHECK(signer.standard_signature({old_secret}, id, sent, body, at) == old_standard);
+  CHECK(signer.standard_signature(during(base::Duration(1)), id, sent, body, at) == both);
+  CHECK(signer.standard_signature(during(base::Duration(0)), id, sent, body, at) == new_standard);
+  CHECK(signer.standard_signature({seed, new_secret}, id, sent, body, at) ==
+        std::string(seed_standard) + " " + std::string(new_standard));
+  const std::string whole = std::string(body[0]) + std::string(body[1]) + std::string(body[2]);
+  CHECK(verify_standard(std::array{old_secret}, id, sent, whole, both));
+  CHECK(verify_standard(std::array{new_secret}, id, sent, whole, both));
+  CHECK_FALSE(verify_standard(std::array{old_secret}, id, sent, whole, new_standard));
+}
+
+TEST_CASE("the presets sign as openssl does, with every secret that is still valid where there is room for it") {
+  using namespace rotation;
+  Signer signer;
+  CHECK(signer.github_signature(old_secret, body) == old_github);
+  CHECK(signer.github_signature(new_secret, body) == new_github);
+  const std::string prefix = "t=1700000001,";
+  const std::string both = prefix + std::string(new_stripe) + "," + std::string(old_stripe);
+  CHECK(signer.stripe_signature({old_secret}, sent, body, at) == prefix + std::string(old_stripe));
+  CHECK(signer.stripe_signature(during(base::Duration(1)), sent, body, at) == both);
+  CHECK(signer.stripe_signature(during(base::Duration(0)), sent, body, at) == prefix + std::string(new_stripe));
 }
 
 TEST_CASE("hex is lower case and comparison is by content") {

@@ -289,3 +289,19 @@ TEST_CASE("statuses have one word in JSON and one for people") {
   CHECK(to_string(SettleReason::expired) == "expired");
   CHECK(to_string(SettleReason::none).empty());
 }
+
+TEST_CASE("the first attempt after a settled message was reopened is a person's, the next one is automatic") {
+  const webhookd::base::Time now = webhookd::base::time_from_ms(1'800'000'000'000);
+  Message message = new_message(MessageId{1}, WebhookId{2}, EventId{3}, now, 24h);
+  CHECK_FALSE(message.is_manually_due());
+  REQUIRE(apply_cancel(message, {}, now).has_value());
+  REQUIRE(apply_retry(message, {}, now, 24h, true).has_value());
+  CHECK(message.is_manually_due());
+  Attempt attempt;
+  attempt.number = 1;
+  attempt.at = now;
+  attempt.trigger = Trigger::manual;
+  attempt.outcome.kind = OutcomeKind::connect;
+  CHECK(apply_attempt(message, attempt, RetryPolicy{}, 0, now));
+  CHECK_FALSE(message.is_manually_due());
+}

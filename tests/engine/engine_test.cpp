@@ -356,6 +356,34 @@ TEST_CASE("after a restart everything that waited is tried again, and nothing th
   CHECK(world.attempts().size() == 1 + 20 + 20);
 }
 
+TEST_CASE("an attempt that a crash interrupted is in the log, and the message goes on under the same id") {
+  SimWorld world;
+  world.receive = [](const auto&) { return SimAnswer{answered(200), 10s}; };
+  world.create(sim_webhook("slow"));
+  const auto id = world.emit("subscription.create")->messages[0].message;
+  world.run_for(1s);
+  world.crash();
+  world.run_for(1min);
+  const auto detail = world.detail(id);
+  CHECK(detail.message.status == MessageStatus::success);
+  REQUIRE(detail.attempts.size() == 2);
+  CHECK(detail.attempts[0].number == 1);
+  CHECK(detail.attempts[0].outcome.kind == domain::OutcomeKind::interrupted);
+  CHECK(detail.attempts[0].at == sim_start);
+  CHECK(detail.attempts[1].number == 2);
+  CHECK(detail.attempts[1].outcome.kind == domain::OutcomeKind::success);
+}
+
+TEST_CASE("an attempt whose end was durable before the crash is not interrupted") {
+  SimWorld world;
+  world.create(sim_webhook("one"));
+  const auto id = world.emit("subscription.create")->messages[0].message;
+  world.run_for(1s);
+  world.crash();
+  world.run_for(1min);
+  CHECK(world.detail(id).attempts.size() == 1);
+}
+
 TEST_CASE("after a long stop each overdue message still gets its last attempt") {
   SimWorld world;
   world.receive = [](const auto&) { return SimAnswer{failed(domain::OutcomeKind::connect, "refused")}; };

@@ -296,6 +296,32 @@ TEST_CASE("a thousand endpoints that hang do not take the slots of a healthy one
   }
 }
 
+TEST_CASE("a busy healthy webhook beside hanging ones never waits for their timeouts") {
+  engine::EngineOptions options;
+  options.max_in_flight = 256;
+  options.max_in_flight_per_host = 256;
+  SimWorld world(1, options);
+  auto healthy = sim_webhook("healthy");
+  healthy.events = {"subscription.delete"};
+  world.create(healthy);
+  world.receive = [](const auto& request) { return request.webhook->display_name == "healthy" ? fine() : hung(); };
+  emit(world, 20, "subscription.delete");
+  world.run_for(1s);
+  for (int i = 0; i < 1000; ++i) {
+    world.create(sim_webhook("hang" + std::to_string(i)));
+  }
+  world.emit("subscription.create");
+  for (int i = 0; i < 100; ++i) {
+    const auto ids = emit(world, 8, "subscription.delete");
+    world.run_for(100ms);
+    for (const auto id : ids) {
+      const auto message = world.message(id);
+      REQUIRE(message.status == MessageStatus::success);
+      CHECK(*message.settled_at - message.created_at <= 20ms);
+    }
+  }
+}
+
 TEST_CASE("retries take at most half of the slots while fresh messages wait, and all of them when none do") {
   engine::EngineOptions options;
   options.max_in_flight = 40;

@@ -149,7 +149,7 @@ TEST_CASE("a URL is refused for its scheme, its port, or its address") {
   CHECK(refusal_of_url(policy, "http://example.com/") ==
         "only https is allowed; to allow http set egress.require_https = false");
   CHECK(refusal_of_url(policy, "https://example.com:444/") ==
-        "port 444 is not in egress.ports; to allow it add 444 to egress.ports");
+        "port 444 is not in egress.ports; to allow it set egress.ports = [443, 8443, 444]");
   CHECK_FALSE(refusal_of_url(policy, "https://example.com/").has_value());
 }
 

@@ -63,9 +63,15 @@ TEST_CASE("a certificate that does not verify fails the attempt with the exact r
       {"expired", {.valid_from = -7200, .valid_until = -3600}, "127.0.0.1", "certificate has expired"},
       {"not yet valid", {.valid_from = 3600, .valid_until = 7200}, "127.0.0.1", "certificate is not yet valid"},
       {"another name", {.names = "DNS:other.example"}, "hooks.example", "hostname mismatch"},
+      {"no name at all", {.names = ""}, "hooks.example", "hostname mismatch"},
       {"another address", {.names = "IP:127.0.0.2"}, "127.0.0.1", "IP address mismatch"},
+      {"an address as a name", {.names = "DNS:127.0.0.1"}, "127.0.0.1", "IP address mismatch"},
       {"a wildcard over two labels", {.names = "DNS:*.example"}, "a.hooks.example", "hostname mismatch"},
+      {"a wildcard inside a label", {.names = "DNS:h*s.example"}, "hooks.example", "hostname mismatch"},
       {"a weak key", {.rsa_bits = 1024}, "127.0.0.1", "EE certificate key too weak"},
+      {"a weak digest", {.is_signed_with_sha1 = true}, "127.0.0.1", "CA signature digest algorithm too weak"},
+      {"self-signed", {.is_self_signed = true}, "127.0.0.1", "self-signed certificate"},
+      {"for clients only", {.usage = "clientAuth"}, "127.0.0.1", "unsuitable certificate purpose"},
   };
   Harness harness(tls_options());
   for (const Refused& row : rows) {
@@ -88,6 +94,10 @@ TEST_CASE("an authority that is not trusted is refused") {
   const auto outcome = harness.deliver(webhook_to(receiver.url("https")));
   CHECK(outcome.kind == OutcomeKind::tls);
   CHECK(outcome.error == "certificate verify failed: unable to get local issuer certificate");
+  const ServerContext with_root = unknown.server({.shows_its_root = true});
+  ScriptedReceiver showing({always(std::string(test::ok_answer))}, with_root.get());
+  CHECK(harness.deliver(webhook_to(showing.url("https"))).error ==
+        "certificate verify failed: self-signed certificate in certificate chain");
   DeliveryOptions with_system_roots = tls_options();
   with_system_roots.ca_file.clear();
   Harness other(with_system_roots);
@@ -101,7 +111,20 @@ TEST_CASE("protocols below TLS 1.2 are refused") {
   Harness harness(tls_options());
   const auto outcome = harness.deliver(webhook_to(receiver.url("https")));
   CHECK(outcome.kind == OutcomeKind::tls);
-  CHECK(outcome.error.starts_with("TLS handshake failed: "));
+  CHECK(outcome.error.starts_with("TLS handshake failed: the receiver speaks no TLS from version 1.2 on: "));
+  CHECK(receiver.handshakes() == 0);
+}
+
+TEST_CASE("a receiver without a cipher that we accept is refused") {
+  const ServerContext server = trusted().server();
+  SSL_CTX_set_max_proto_version(server.get(), TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(server.get(), "ECDHE-ECDSA-NULL-SHA");
+  ScriptedReceiver receiver({always(std::string(test::ok_answer))}, server.get());
+  Harness harness(tls_options());
+  const auto outcome = harness.deliver(webhook_to(receiver.url("https")));
+  CHECK(outcome.kind == OutcomeKind::tls);
+  CHECK(outcome.error.starts_with("TLS handshake failed: the receiver accepts none of our ciphers"));
+  CHECK(receiver.handshakes() == 0);
 }
 
 TEST_CASE("sessions are resumed on new connections, in TLS 1.3 and 1.2") {
@@ -118,12 +141,57 @@ TEST_CASE("sessions are resumed on new connections, in TLS 1.3 and 1.2") {
   }
 }
 
+TEST_CASE("at least 95 of 100 handshakes are resumed with receivers that keep no connection, also many at once") {
+  struct Row {
+    const char* name;
+    int version;
+    std::uint64_t options;
+  };
+  const Row rows[] = {
+      {"TLS 1.3, tickets", TLS1_3_VERSION, 0},
+      {"TLS 1.3, sessions kept by the receiver, each good for one connection", TLS1_3_VERSION, SSL_OP_NO_TICKET},
+      {"TLS 1.2, tickets", TLS1_2_VERSION, 0},
+      {"TLS 1.2, sessions kept by the receiver", TLS1_2_VERSION, SSL_OP_NO_TICKET}};
+  constexpr int rounds = 50;
+  constexpr int at_once = 4;
+  for (const Row& row : rows) {
+    const ServerContext server = trusted().server();
+    SSL_CTX_set_max_proto_version(server.get(), row.version);
+    SSL_CTX_set_options(server.get(), row.options);
+    ScriptedReceiver receiver({always(close_answer())}, server.get());
+    Harness harness(tls_options());
+    const auto webhook = webhook_to(receiver.url("https"));
+    CHECK(harness.deliver(webhook).kind == OutcomeKind::success);
+    for (int round = 0; round < rounds; ++round) {
+      std::vector<engine::AttemptKey> keys;
+      for (int i = 0; i < at_once; ++i) {
+        keys.push_back(harness.start(webhook));
+      }
+      for (const auto key : keys) {
+        CHECK(harness.wait_for(key).outcome.kind == OutcomeKind::success);
+      }
+    }
+    CHECK(receiver.handshakes() == 1 + rounds * at_once);
+    MESSAGE(std::string(row.name), ": ", receiver.resumed_handshakes(), " of ", receiver.handshakes(), " resumed");
+    CHECK(receiver.resumed_handshakes() * 100 >= receiver.handshakes() * 95);
+  }
+}
+
+TEST_CASE("sessions of one endpoint are not offered to another") {
+  const ServerContext server = trusted().server({.names = "DNS:a.example,DNS:b.example"});
+  ScriptedReceiver receiver({always(close_answer())}, server.get());
+  Harness harness(tls_options());
+  CHECK(harness.deliver(webhook_to(receiver.url("https", "a.example"))).kind == OutcomeKind::success);
+  CHECK(harness.deliver(webhook_to(receiver.url("https", "b.example"))).kind == OutcomeKind::success);
+  CHECK(receiver.resumed_handshakes() == 0);
+}
+
 TEST_CASE("a plain receiver behind https, a stalled handshake, and one cut short are told apart") {
   Harness harness(tls_options());
   ScriptedReceiver plain({[](ReceiverSide& side) { side.send("HTTP/1.1 400 Bad Request\r\n\r\n"); }});
   const auto wrong = harness.deliver(webhook_to(plain.url("https")));
   CHECK(wrong.kind == OutcomeKind::tls);
-  CHECK(wrong.error.starts_with("TLS handshake failed: "));
+  CHECK(wrong.error.starts_with("TLS handshake failed: the receiver does not speak TLS on this port: "));
   ScriptedReceiver stalled({[](ReceiverSide& side) { side.hold(); }});
   const auto late = harness.deliver(webhook_to(stalled.url("https"), base::Duration(200)));
   CHECK(late.kind == OutcomeKind::timeout);

@@ -8,17 +8,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <stdexcept>
+#include <utility>
 
 #include "base/text.hpp"
 
 namespace webhookd::support {
 
 namespace {
-
-constexpr std::size_t remembered_requests = 1000;
 
 void watch(int epoll, int descriptor) {
   epoll_event event{};
@@ -43,7 +43,8 @@ std::string ReceivedRequest::header(const std::string& name) const {
   return {};
 }
 
-CountingReceiver::CountingReceiver(std::function<int(const ReceivedRequest&)> answer) : answer_(std::move(answer)) {
+CountingReceiver::CountingReceiver(Answer answer, std::size_t remembered)
+    : answer_(std::move(answer)), remembered_(remembered) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -88,26 +89,46 @@ std::vector<ReceivedRequest> CountingReceiver::received() const {
   return received_;
 }
 
+std::size_t CountingReceiver::take_most_open() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(most_open_, open_);
+}
+
 void CountingReceiver::serve() {
   std::array<epoll_event, 256> events{};
   while (!stopping_) {
-    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 50);
+    const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait_limit());
     for (int i = 0; i < count; ++i) {
       const int descriptor = events[static_cast<std::size_t>(i)].data.fd;
       if (descriptor == listener_) {
-        int accepted = -1;
-        while ((accepted = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-          const int on = 1;
-          ::setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-          peers_[accepted] = {};
-          watch(epoll_, accepted);
-        }
-      } else if (Peer& peer = peers_[descriptor]; !read_from(descriptor, peer)) {
-        ::close(descriptor);
-        peers_.erase(descriptor);
+        accept_all();
+      } else if (const auto peer = peers_.find(descriptor);
+                 peer != peers_.end() && !read_from(descriptor, peer->second)) {
+        drop(descriptor);
       }
     }
+    answer_due();
   }
+}
+
+void CountingReceiver::accept_all() {
+  int accepted = -1;
+  while ((accepted = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+    const int on = 1;
+    ::setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    peers_[accepted].serial = ++last_serial_;
+    watch(epoll_, accepted);
+  }
+}
+
+// Milliseconds until the next answer is due, rounded up, and never so long that the end is missed.
+int CountingReceiver::wait_limit() const {
+  constexpr int look_around = 50;
+  if (pending_.empty()) {
+    return look_around;
+  }
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(pending_.begin()->first - Clock::now()).count();
+  return static_cast<int>(std::clamp<decltype(wait)>(wait, 0, look_around));
 }
 
 bool CountingReceiver::read_from(int descriptor, Peer& peer) {
@@ -122,24 +143,12 @@ bool CountingReceiver::read_from(int descriptor, Peer& peer) {
     }
     peer.in.append(buffer.data(), static_cast<std::size_t>(got));
   }
-  while (take_request(peer)) {
-  }
-  return flush(descriptor, peer);
-}
-
-// Answers are small; one that does not fit the socket's buffer costs the connection.
-bool CountingReceiver::flush(int descriptor, Peer& peer) {
-  if (!peer.out.empty()) {
-    const ssize_t put = ::send(descriptor, peer.out.data(), peer.out.size(), MSG_NOSIGNAL);
-    if (put != static_cast<ssize_t>(peer.out.size())) {
-      return false;
-    }
-    peer.out.clear();
+  while (take_request(descriptor, peer)) {
   }
   return true;
 }
 
-bool CountingReceiver::take_request(Peer& peer) {
+bool CountingReceiver::take_request(int descriptor, Peer& peer) {
   const std::size_t end = peer.in.find("\r\n\r\n");
   if (end == std::string::npos) {
     return false;
@@ -153,19 +162,55 @@ bool CountingReceiver::take_request(Peer& peer) {
   }
   request.body = peer.in.substr(end + 4, body);
   peer.in.erase(0, end + 4 + body);
-  const int status = answer_(request);
-  {
-    const std::lock_guard lock(mutex_);
-    if (status >= 200 && status < 300) {
-      ++successes_[request.header("webhook-id")];
+  const ReceiverAnswer answer = answer_(request);
+  pending_.emplace(Clock::now() + answer.delay, Pending{descriptor, peer.serial,
+                                                        "HTTP/1.1 " + std::to_string(answer.status) + " Answer\r\n" +
+                                                            answer.headers + "Content-Length: 2\r\n\r\nok"});
+  ++peer.open;
+  ++requests_;
+  const std::lock_guard lock(mutex_);
+  most_open_ = std::max(most_open_, ++open_);
+  request.status = answer.status;
+  request.open = open_;
+  request.answered = answered_;
+  if (answer.status >= 200 && answer.status < 300) {
+    ++successes_[request.header("webhook-id")];
+  }
+  if (received_.size() < remembered_) {
+    received_.push_back(std::move(request));
+  }
+  return true;
+}
+
+// Answers are small; one that does not fit the socket's buffer costs the connection.
+void CountingReceiver::answer_due() {
+  const auto now = Clock::now();
+  while (!pending_.empty() && pending_.begin()->first <= now) {
+    const Pending pending = std::move(pending_.extract(pending_.begin()).mapped());
+    const auto peer = peers_.find(pending.descriptor);
+    if (peer == peers_.end() || peer->second.serial != pending.serial) {
+      continue;
     }
-    if (received_.size() < remembered_requests) {
-      received_.push_back(std::move(request));
+    --peer->second.open;
+    ++answered_;
+    {
+      const std::lock_guard lock(mutex_);
+      --open_;
+    }
+    const ssize_t put = ::send(pending.descriptor, pending.bytes.data(), pending.bytes.size(), MSG_NOSIGNAL);
+    if (put != static_cast<ssize_t>(pending.bytes.size())) {
+      drop(pending.descriptor);
     }
   }
-  ++requests_;
-  peer.out += "HTTP/1.1 " + std::to_string(status) + " Answer\r\nContent-Length: 2\r\n\r\nok";
-  return true;
+}
+
+void CountingReceiver::drop(int descriptor) {
+  {
+    const std::lock_guard lock(mutex_);
+    open_ -= peers_[descriptor].open;
+  }
+  peers_.erase(descriptor);
+  ::close(descriptor);
 }
 
 }  // namespace webhookd::support

@@ -151,8 +151,28 @@ std::string TemporaryDirectory::write(const std::string& name, const std::string
   return path;
 }
 
-Daemon::Daemon(std::vector<std::string> flags, std::string extra_config) : flags_(std::move(flags)) {
-  directory_.write("webhookd.toml", "[egress]\nallow = [\"127.0.0.0/8\", \"::1/128\"]\n" + extra_config);
+std::size_t resident_bytes(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) {
+      return std::stoul(line.substr(line.find_first_of("0123456789"))) * 1024;
+    }
+  }
+  throw std::runtime_error("no VmRSS of process " + std::to_string(process));
+}
+
+std::optional<std::size_t> open_descriptors(pid_t process) {
+  std::error_code error;
+  const std::filesystem::directory_iterator all("/proc/" + std::to_string(process) + "/fd", error);
+  if (error) {
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+Daemon::Daemon(std::vector<std::string> flags, const std::string& extra_config, const std::string& egress_allow)
+    : flags_(std::move(flags)) {
+  directory_.write("webhookd.toml", "[egress]\nallow = " + egress_allow + "\n" + extra_config);
   start();
 }
 
@@ -193,6 +213,12 @@ int Daemon::stop() {
   }
   pid_ = -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+bool Daemon::is_running() const {
+  siginfo_t ended{};
+  return pid_ > 0 && ::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         ended.si_pid == 0;
 }
 
 std::string Daemon::log() const {

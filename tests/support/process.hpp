@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,10 +39,24 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// webhookd on a directory of its own, with loopback receivers allowed.
+// What the kernel says of a process. Its descriptors are only for its own user and root to see, and not even for that
+// user when it is not dumpable, as webhookd is not: nothing then.
+std::size_t resident_bytes(pid_t process);
+std::optional<std::size_t> open_descriptors(pid_t process);
+
+// Programs under a sanitizer take several times the memory and time: bounds of either are not held against them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+
+// webhookd on a directory of its own, with loopback receivers allowed unless `egress_allow` (a TOML list) says other.
+// `extra_config` goes on in the section [egress].
 class Daemon {
  public:
-  explicit Daemon(std::vector<std::string> flags = {}, std::string extra_config = {});
+  explicit Daemon(std::vector<std::string> flags = {}, const std::string& extra_config = {},
+                  const std::string& egress_allow = R"(["127.0.0.0/8", "::1/128"])");
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -49,6 +64,7 @@ class Daemon {
   void start();  // and waits until it answers
   void kill();   // SIGKILL
   int stop();    // SIGTERM; its exit code
+  bool is_running() const;
   pid_t pid() const { return pid_; }
   std::string socket() const { return directory_.path() + "/w.sock"; }
   std::string log() const;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,16 +25,38 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-int bound_socket(std::uint16_t& port) {
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = loopback(0);
+template <class Address>
+int bound_socket(int family, Address address, in_port_t Address::*port_of, std::uint16_t& port) {
+  const int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   socklen_t size = sizeof address;
   if (descriptor < 0 || bind(descriptor, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
       getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     throw std::runtime_error("no socket on loopback for a test");
   }
-  port = ntohs(address.sin_port);
+  port = ntohs(address.*port_of);
   return descriptor;
+}
+
+int bound_socket(std::uint16_t& port, Loopback family = Loopback::ipv4) {
+  if (family == Loopback::ipv4) {
+    return bound_socket(AF_INET, loopback(0), &sockaddr_in::sin_port, port);
+  }
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  return bound_socket(AF_INET6, address, &sockaddr_in6::sin6_port, port);
+}
+
+// "" when it showed none.
+std::string client_name(ssl_st* tls) {
+  X509* certificate = SSL_get1_peer_certificate(tls);
+  if (certificate == nullptr) {
+    return {};
+  }
+  char name[64] = "";
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
+  X509_free(certificate);
+  return name;
 }
 
 std::size_t content_length(const std::string& head) {
@@ -43,6 +66,19 @@ std::size_t content_length(const std::string& head) {
 }
 
 }  // namespace
+
+ReceiverSide::~ReceiverSide() {
+  if (owns_tls_) {
+    SSL_free(tls_);
+  }
+}
+
+bool ReceiverSide::start_tls(ssl_ctx_st* context) {
+  tls_ = SSL_new(context);
+  owns_tls_ = true;
+  SSL_set_fd(tls_, descriptor_);
+  return SSL_accept(tls_) == 1;
+}
 
 long ReceiverSide::receive(char* bytes, std::size_t size) {
   return tls_ != nullptr ? SSL_read(tls_, bytes, static_cast<int>(size)) : recv(descriptor_, bytes, size, 0);
@@ -118,8 +154,8 @@ void ReceiverSide::reset() {
   setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
-ScriptedReceiver::ScriptedReceiver(std::vector<Script> scripts, ssl_ctx_st* tls)
-    : scripts_(std::move(scripts)), tls_(tls), listener_(bound_socket(port_)) {
+ScriptedReceiver::ScriptedReceiver(std::vector<Script> scripts, ssl_ctx_st* tls, Loopback family)
+    : scripts_(std::move(scripts)), tls_(tls), listener_(bound_socket(port_, family)) {
   if (listen(listener_, 512) != 0) {
     throw std::runtime_error("cannot listen on loopback");
   }
@@ -144,6 +180,11 @@ ScriptedReceiver::~ScriptedReceiver() {
 
 std::string ScriptedReceiver::url(std::string_view scheme, std::string_view host) const {
   return std::string(scheme) + "://" + std::string(host) + ":" + std::to_string(port_) + "/hook";
+}
+
+std::vector<std::string> ScriptedReceiver::clients() {
+  const std::lock_guard lock(mutex_);
+  return clients_;
 }
 
 void ScriptedReceiver::accept_all() {
@@ -176,10 +217,17 @@ void ScriptedReceiver::serve(int descriptor, std::size_t index) {
     is_open = SSL_accept(tls) == 1;
     handshakes_ += is_open ? 1 : 0;
     resumed_ += is_open && SSL_session_reused(tls) == 1 ? 1 : 0;
+    const std::lock_guard lock(mutex_);
+    if (is_open) {
+      clients_.push_back(client_name(tls));
+    }
   }
   if (is_open) {
     ReceiverSide side(descriptor, tls);
     scripts_[std::min(index, scripts_.size() - 1)](side);
+  }
+  if (tls != nullptr) {
+    SSL_set_shutdown(tls, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);  // or OpenSSL forgets the session that it kept
   }
   SSL_free(tls);
   const std::lock_guard lock(mutex_);

@@ -22,7 +22,12 @@ namespace webhookd::test {
 class ReceiverSide {
  public:
   ReceiverSide(int descriptor, ssl_st* tls) : descriptor_(descriptor), tls_(tls) {}
+  ~ReceiverSide();
+  ReceiverSide(const ReceiverSide&) = delete;
+  ReceiverSide& operator=(const ReceiverSide&) = delete;
 
+  // From here on inside of TLS, as behind a proxy's CONNECT; false when the handshake failed.
+  bool start_tls(ssl_ctx_st* context);
   // Head and body by Content-Length; empty when the peer closed first.
   std::string read_request();
   std::string read_head();
@@ -43,15 +48,18 @@ class ReceiverSide {
 
   int descriptor_;
   ssl_st* tls_;
+  bool owns_tls_ = false;
   std::string pending_;
 };
+
+enum class Loopback { ipv4, ipv6 };
 
 class ScriptedReceiver {
  public:
   using Script = std::function<void(ReceiverSide&)>;
 
   // With `tls` the scripts speak inside of it; a failed handshake ends the connection before its script.
-  explicit ScriptedReceiver(std::vector<Script> scripts, ssl_ctx_st* tls = nullptr);
+  explicit ScriptedReceiver(std::vector<Script> scripts, ssl_ctx_st* tls = nullptr, Loopback family = Loopback::ipv4);
   ~ScriptedReceiver();
   ScriptedReceiver(const ScriptedReceiver&) = delete;
   ScriptedReceiver& operator=(const ScriptedReceiver&) = delete;
@@ -62,6 +70,8 @@ class ScriptedReceiver {
   int connections() const { return connections_; }
   int handshakes() const { return handshakes_; }
   int resumed_handshakes() const { return resumed_; }
+  // The common names of the client certificates that were shown, in order of arrival.
+  std::vector<std::string> clients();
 
  private:
   void accept_all();
@@ -76,6 +86,7 @@ class ScriptedReceiver {
   std::atomic<int> resumed_ = 0;
   std::mutex mutex_;
   bool is_ending_ = false;
+  std::vector<std::string> clients_;
   std::vector<int> open_;
   std::vector<std::thread> threads_;
   std::thread acceptor_;

@@ -38,16 +38,23 @@ SimWorld::SimWorld(std::uint64_t seed, engine::EngineOptions options)
 SimWorld::~SimWorld() = default;
 
 void SimWorld::boot() {
-  ++life_;
+  const std::uint64_t life = ++life_;
   engine_ = std::make_unique<engine::Engine>(options_, *store_, *this, *this, base::Random(random_.next()), log_);
-  bool started = false;
-  engine_->start([&started](base::Result<void> result) { started = result.has_value(); });
-  while (!tasks_.empty() && !started) {
-    base::Task task = std::move(tasks_.front());
-    tasks_.pop();
-    task();
+  const auto started = std::make_shared<bool>(false);
+  engine_->start([started](base::Result<void> result) { *started = result.has_value(); });
+  while (!*started) {
+    if (!tasks_.empty()) {
+      base::Task task = std::move(tasks_.front());
+      tasks_.pop();
+      task();
+      continue;
+    }
+    base::check(store_->queued_writes() > 0, "the engine starts on a healthy store");
+    commit_or_crash();
+    if (life != life_) {
+      return;  // it died while it started, and the one after it is up
+    }
   }
-  base::check(started, "the engine starts on a healthy store");
   wake_ = engine_->turn(now_);
 }
 
@@ -121,16 +128,20 @@ bool SimWorld::step_once() {
     return true;
   }
   if (store_->queued_writes() > 0) {
-    bool after_commit = false;
-    if (crash_now && crash_now(after_commit)) {
-      crash(after_commit);
-      return true;
-    }
-    ++commits_;
-    store_->step();
+    commit_or_crash();
     return true;
   }
   return false;
+}
+
+void SimWorld::commit_or_crash() {
+  bool after_commit = false;
+  if (crash_now && crash_now(after_commit)) {
+    crash(after_commit);
+    return;
+  }
+  ++commits_;
+  store_->step();
 }
 
 void SimWorld::run_until(Time until) {

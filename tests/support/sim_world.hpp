@@ -104,6 +104,7 @@ class SimWorld final : public engine::Transport, public engine::Executor {
   void boot();
   void finish(engine::AttemptKey key, domain::Outcome outcome, bool shortage);
   bool step_once();
+  void commit_or_crash();
   template <class T>
   base::Result<T> await(std::function<void(base::Completion<T>)> call);
 
