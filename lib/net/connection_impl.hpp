@@ -66,8 +66,8 @@ struct Connection {
 using ConnectionPtr = std::shared_ptr<Connection>;
 
 // Closes a connection on which nothing is under way any more. Over TLS the receiver is told (close_notify), because
-// OpenSSL forgets a session that it keeps when its connection ends without; nobody waits for the answer, which may never
-// come (traps.md).
+// OpenSSL forgets a session that it keeps when its connection ends without; nobody waits for the answer, which may
+// never come (traps.md).
 void part_with(const ConnectionPtr& connection);
 
 }  // namespace webhookd::net
