@@ -10,7 +10,7 @@ namespace {
 constexpr Duration shortage_pause = 1s;
 constexpr Duration resubmit_pause = 1s;
 // Endpoints that hang together time out together. Each draws its own pause, so that they do not go on in step, all at
-// one instant, every time at the cost of whoever is due then.
+// one instant, every time at the cost of whoever is due then. Other failures come when they come.
 constexpr Duration suspect_pause_max = 1s;
 // Settlements handed to the store and not yet durable. What waits there stands in one queue with what producers wait
 // for, so it is kept short; the rest waits here.
@@ -72,7 +72,7 @@ void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome
   }
   lane.window.on_signal(domain::endpoint_signal(outcome), lane.definition->max_in_flight);
   const auto change = lane.health.on_outcome(outcome, flight.is_probe, now_);
-  if (lane.health.is_suspect() && lane.not_before <= now_) {
+  if (outcome.kind == domain::OutcomeKind::timeout && lane.health.is_suspect() && lane.not_before <= now_) {
     lane.not_before = now_ + Duration(static_cast<Duration::rep>(random_.below(suspect_pause_max.count())));
   }
   switch (change) {
