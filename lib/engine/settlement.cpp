@@ -14,7 +14,7 @@ constexpr Duration resubmit_pause = 1s;
 constexpr Duration suspect_pause_max = 1s;
 // Settlements handed to the store and not yet durable. What waits there stands in one queue with what producers wait
 // for, so it is kept short; the rest waits here.
-constexpr std::size_t submitted_max = 512;
+constexpr std::size_t submitted_max = 1024;
 
 }  // namespace
 
@@ -117,14 +117,9 @@ void Engine::Impl::submit_settlements() {
   }
   resubmit_at_.reset();
   // The store may fail; the outcomes are kept until it has them. Settlements are idempotent.
-  std::vector<store::Settlement> first;
-  if (settlements_.size() <= room) {
-    first.swap(settlements_);
-  } else {
-    const auto end = settlements_.begin() + static_cast<std::ptrdiff_t>(room);
-    first.assign(std::move_iterator(settlements_.begin()), std::move_iterator(end));
-    settlements_.erase(settlements_.begin(), end);
-  }
+  const auto end = settlements_.begin() + static_cast<std::ptrdiff_t>(std::min(room, settlements_.size()));
+  std::vector<store::Settlement> first(std::move_iterator(settlements_.begin()), std::move_iterator(end));
+  settlements_.erase(settlements_.begin(), end);
   submitted_ += first.size();
   const auto kept = std::make_shared<const std::vector<store::Settlement>>(std::move(first));
   store_.settle(
