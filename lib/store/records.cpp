@@ -429,7 +429,7 @@ void encode_event_header(const domain::Event& event, std::uint64_t first_message
   writer.number(first_message);
   writer.number(message_count);
   writer.number(event.data.size());
-  writer.word(crc32c(0, event.data));
+  writer.word(base::crc32c(0, event.data));
   writer.seal(sequence_key(event.id.sequence()).view());
   const std::array<char, header_size_width> size = {static_cast<char>(out.size()), static_cast<char>(out.size() >> 8)};
   out.insert(0, size.data(), size.size());
@@ -449,7 +449,7 @@ Result<std::shared_ptr<domain::Event>> decode_event(std::uint64_t sequence, std:
   if (!parsed) {
     return parsed.error();
   }
-  if (crc32c(0, parsed->data) != parsed->data_checksum) {
+  if (base::crc32c(0, parsed->data) != parsed->data_checksum) {
     return damaged(to_string(parsed->header.event.id), "the checksum of its data does not fit");
   }
   auto event = std::make_shared<domain::Event>(std::move(parsed->header.event));
