@@ -7,6 +7,7 @@
 
 #include "base/random.hpp"
 #include "store/flight_journal.hpp"
+#include "store/lmdb_copy_impl.hpp"
 #include "store/lmdb_directory.hpp"
 #include "store/lmdb_reads_impl.hpp"
 #include "store/lmdb_writer_impl.hpp"
@@ -17,15 +18,6 @@ namespace {
 
 using base::Error;
 using base::ErrorCode;
-
-std::string store_id_text(std::uint64_t id) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    text += digits[(id >> shift) & 15];
-  }
-  return text;
-}
 
 // ---- creation -------------------------------------------------------------------------------------------------
 
@@ -102,12 +94,8 @@ Result<void> check_schema(const Env& env, const StorePaths& paths) {
   }
   status = mdb_dbi_open(txn, nullptr, 0, &main);
   status = status == MDB_SUCCESS ? mdb_get(txn, main, &key, &value) : status;
-  std::uint32_t found = 0;
-  if (status == MDB_SUCCESS && value.mv_size == 4) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      found = (found << 8) | static_cast<const unsigned char*>(value.mv_data)[i];
-    }
-  }
+  const std::uint32_t found =
+      status == MDB_SUCCESS ? decode_schema({static_cast<const char*>(value.mv_data), value.mv_size}) : 0;
   mdb_txn_abort(txn);
   if (status != MDB_SUCCESS && status != MDB_NOTFOUND) {
     return lmdb_error("cannot read " + paths.data_file, status);
@@ -181,7 +169,8 @@ class LmdbStore final : public Store {
         damage_(log),
         reads_(*env_),
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
-        writer_(*env_, tag_key, space_, damage_, {options.commit_records_max, options.commit_bytes_max}, log) {}
+        writer_(*env_, tag_key, space_, damage_, {options.commit_records_max, options.commit_bytes_max}, log),
+        copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
 
   // Writes.
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
@@ -271,6 +260,14 @@ class LmdbStore final : public Store {
   void figures(Completion<StoreFigures> done) override {
     read(std::move(done), [this](ReadTransaction& transaction, Rows& rows) { return read_figures(transaction, rows); });
   }
+  void copy(Completion<StoreCopy> done) override {
+    auto meta = answer_from_snapshot<Meta>([](ReadTransaction&, Rows& rows) { return kept_meta(rows); });
+    if (!meta) {
+      done(meta.error());
+      return;
+    }
+    copier_.copy({nullptr, 0, store_id_text(meta->store_id), schema_version}, std::move(done));
+  }
 
  private:
   static constexpr std::size_t attempt_bytes = 1024;  // of one logged attempt, about
@@ -297,18 +294,26 @@ class LmdbStore final : public Store {
     return answer;
   }
 
-  Result<StoreFigures> read_figures(ReadTransaction& transaction, Rows& rows) {
-    const auto meta = rows.meta();
+  static Result<Meta> kept_meta(Rows& rows) {
+    auto meta = rows.meta();
     if (!meta || !*meta) {
       return meta ? Error{ErrorCode::internal, "the record of the store itself is missing", {}} : meta.error();
     }
+    return std::move(**meta);
+  }
+
+  Result<StoreFigures> read_figures(ReadTransaction& transaction, Rows& rows) {
+    const auto meta = kept_meta(rows);
+    if (!meta) {
+      return meta.error();
+    }
     StoreFigures figures;
-    figures.store_id = store_id_text((*meta)->store_id);
+    figures.store_id = store_id_text(meta->store_id);
     figures.schema = schema_version;
-    figures.events = (*meta)->events;
-    figures.messages = (*meta)->messages;
-    figures.waiting = (*meta)->waiting;
-    figures.webhooks = (*meta)->webhooks;
+    figures.events = meta->events;
+    figures.messages = meta->messages;
+    figures.waiting = meta->waiting;
+    figures.webhooks = meta->webhooks;
     figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
     figures.commits = writer_.commits();
@@ -326,6 +331,7 @@ class LmdbStore final : public Store {
   ReadPool reads_;
   Space space_;
   Writer writer_;
+  Copier copier_;
 };
 
 Result<void> settle_identity(const StorePaths& paths, const std::optional<std::string>& marker,

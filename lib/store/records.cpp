@@ -297,6 +297,23 @@ Result<ParsedEvent> parse_event(std::uint64_t sequence, std::uint64_t tag_key, s
 
 }  // namespace
 
+std::uint32_t decode_schema(std::string_view record) {
+  std::uint32_t schema = 0;
+  for (std::size_t i = 0; record.size() == 4 && i < 4; ++i) {
+    schema = (schema << 8) | static_cast<unsigned char>(record[i]);
+  }
+  return schema;
+}
+
+std::string store_id_text(std::uint64_t id) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    text += digits[(id >> shift) & 15];
+  }
+  return text;
+}
+
 void encode_meta(const Meta& meta, std::string& out) {
   RecordWriter writer(out, version);
   for (const std::uint64_t number : {meta.store_id, meta.tag_key, meta.next_event, meta.next_message, meta.next_webhook,

@@ -17,6 +17,10 @@ namespace webhookd::store {
 
 inline constexpr std::uint32_t schema_version = 1;
 
+// The record of the schema, which every version reads; 0 when it is none.
+std::uint32_t decode_schema(std::string_view record);
+std::string store_id_text(std::uint64_t id);
+
 // The earliest and the latest created_at of one bucket of messages.
 struct Span {
   std::uint64_t bucket = 0;
