@@ -1,9 +1,9 @@
-// Identities. An id is 64 bits: a sequence number (44 bits, dense, in the order of creation) and a tag (20 bits,
-// drawn from the store's own key). The sequence is the key in the store, so neighbours in time are neighbours
-// on disk and an event's messages are one contiguous range; the tag makes an id of one store (or of a store
-// restored from an older backup) different from the same sequence number in another, because receivers
-// deduplicate by it. As text: a prefix that says what it names, and 13 lower-case Crockford base32 digits, which
-// sort as the numbers do.
+// Identities. An id is 64 bits: a sequence number (44 bits, in the order of creation; dense but for messages, which
+// share their numbers with their later changes) and a tag (20 bits, drawn from the store's own key). The sequence is
+// the key in the store, so neighbours in time are neighbours on disk and an event's messages are one contiguous range;
+// the tag makes an id of one store (or of a store restored from an older backup) different from the same sequence
+// number in another, because receivers deduplicate by it. As text: a prefix that says what it names, and 13 lower-case
+// Crockford base32 digits, which sort as the numbers do.
 #pragma once
 
 #include <compare>

@@ -25,6 +25,8 @@ class Changes {
   // After the last: writes what was gathered.
   void finish();
   bool changed_anything() const { return changed_; }
+  // The last number given to a message or a change.
+  std::uint64_t newest_number() const { return meta_.next_number - 1; }
 
   std::vector<Result<Accepted>> accept(const std::vector<AcceptItem>& items, Time now);
   std::vector<Settled> settle(const std::vector<Settlement>& settlements);
@@ -59,9 +61,10 @@ class Changes {
   void log_attempt(MessageId message, const domain::Attempt& attempt);
   Settled wait_out_one(const WaitedOut& input);
   void turn_off_if_gone(const domain::Message& message, Time now);
-  // Replaces a record and all that follows from it: due entry and counts.
-  Result<domain::Message> existing_message(MessageId id);  // not_found when there is none
-  void replace(const domain::Message& before, const domain::Message& after);
+  Result<MessageRecord> existing_message(MessageId id);  // not_found when there is none
+  // Replaces a record and all that follows from it: due entry, place in the feed and counts.
+  void replace(const MessageRecord& stored, const domain::Message& after);
+  std::uint64_t move_to_end_of_feed(const MessageRecord& stored);  // the number there
 
   // A webhook that is not being deleted.
   Lookup<domain::Webhook> find_webhook(WebhookId id);

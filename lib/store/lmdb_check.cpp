@@ -37,6 +37,7 @@ const std::array<WholeReading::TableCheck, table_names.size()> WholeReading::tab
     {Table::messages, &WholeReading::message_row},
     {Table::attempts, &WholeReading::attempt_row},
     {Table::due, &WholeReading::due_row},
+    {Table::changes, &WholeReading::change_row},
     {Table::by_webhook, &WholeReading::by_webhook_row},
     {Table::idempotency, &WholeReading::idempotency_row},
 }};
@@ -107,7 +108,7 @@ std::optional<domain::Webhook> WholeReading::webhook_at(std::uint64_t sequence) 
   return webhook ? std::optional(std::move(*webhook)) : std::nullopt;
 }
 
-std::optional<domain::Message> WholeReading::message_at(std::uint64_t sequence) {
+std::optional<MessageRecord> WholeReading::message_at(std::uint64_t sequence) {
   const auto record = view_.get(Table::messages, sequence_key(sequence).view());
   auto message = record ? decode_message(sequence, meta_.tag_key, *record) : base::Error{};
   return message ? std::optional(std::move(*message)) : std::nullopt;
@@ -160,7 +161,7 @@ void WholeReading::type_row(std::string_view key, std::string_view value) { soun
 void WholeReading::span_row(std::string_view key, std::string_view value) {
   const std::uint64_t bucket = parse_span_key(key).value_or(max_bucket);
   sound(decode_span(bucket, value));
-  if (bucket > message_bucket(meta_.next_message)) {
+  if (bucket > message_bucket(meta_.next_number)) {
     find("times of message bucket " + std::to_string(bucket) + ", which nothing was put in");
   }
 }
@@ -175,21 +176,24 @@ void WholeReading::event_row(std::string_view key, std::string_view value) {
   if (sequence == 0 || sequence >= meta_.next_event) {
     find("event number " + std::to_string(sequence) + " was never given");
   }
-  if (header->first_message + header->message_count > meta_.next_message) {
+  if (header->first_message + header->message_count > meta_.next_number) {
     find(to_string(header->event.id) + " claims messages that were never given");
   }
 }
 
 void WholeReading::message_row(std::string_view key, std::string_view value) {
   const std::uint64_t sequence = sequence_of(key);
-  const auto message = sound(decode_message(sequence, meta_.tag_key, value));
-  if (sequence == 0 || sequence >= meta_.next_message) {
+  const auto record = sound(decode_message(sequence, meta_.tag_key, value));
+  if (sequence == 0 || sequence >= meta_.next_number) {
     find("message number " + std::to_string(sequence) + " was never given");
     return;
   }
-  if (message) {
-    message_neighbours(*message);
-    message_span(*message);
+  if (record) {
+    message_neighbours(record->message);
+    message_span(record->message);
+    if (record->change != 0 && !has(Table::changes, change_key({record->change, sequence}).view())) {
+      find(to_string(record->message.id) + " is not where its latest change stands");
+    }
   }
 }
 
@@ -258,10 +262,27 @@ void WholeReading::due_row(std::string_view key, std::string_view) {
     find("a key that cannot be read");
     return;
   }
-  const auto message = message_at(entry->position.message_sequence);
-  if (!message || message->next_attempt_at != entry->position.due || message->webhook.sequence() != entry->webhook) {
+  const auto record = message_at(entry->position.message_sequence);
+  if (!record || record->message.next_attempt_at != entry->position.due ||
+      record->message.webhook.sequence() != entry->webhook) {
     find("an entry for message number " + std::to_string(entry->position.message_sequence) +
          " that does not fit its record");
+  }
+}
+
+void WholeReading::change_row(std::string_view key, std::string_view) {
+  const auto entry = parse_change_key(key);
+  if (!entry) {
+    find("a key that cannot be read");
+    return;
+  }
+  if (entry->number >= meta_.next_number) {
+    find("change " + std::to_string(entry->number) + " was never given");
+  }
+  const auto record = message_at(entry->message);
+  if (!record || record->change != entry->number) {
+    find("change " + std::to_string(entry->number) + " does not fit the record of message number " +
+         std::to_string(entry->message));
   }
 }
 
@@ -271,8 +292,8 @@ void WholeReading::by_webhook_row(std::string_view key, std::string_view) {
     find("a key that cannot be read");
     return;
   }
-  const auto message = message_at(entry->message);
-  if (!message || message->webhook.sequence() != entry->webhook) {
+  const auto record = message_at(entry->message);
+  if (!record || record->message.webhook.sequence() != entry->webhook) {
     find("an entry for message number " + std::to_string(entry->message) + " that does not fit its record");
   }
 }

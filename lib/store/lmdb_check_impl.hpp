@@ -52,6 +52,7 @@ class WholeReading {
   void message_row(std::string_view key, std::string_view value);
   void attempt_row(std::string_view key, std::string_view value);
   void due_row(std::string_view key, std::string_view value);
+  void change_row(std::string_view key, std::string_view value);
   void by_webhook_row(std::string_view key, std::string_view value);
   void span_row(std::string_view key, std::string_view value);
   void idempotency_row(std::string_view key, std::string_view value);
@@ -60,7 +61,7 @@ class WholeReading {
   void message_span(const domain::Message& message);
   bool is_deleting(std::uint64_t webhook);
   std::optional<domain::Webhook> webhook_at(std::uint64_t sequence);
-  std::optional<domain::Message> message_at(std::uint64_t sequence);
+  std::optional<MessageRecord> message_at(std::uint64_t sequence);
   bool has(Table table, std::string_view key) { return view_.get(table, key).has_value(); }
   // The value, or nothing after having said what is wrong.
   template <class T>
@@ -72,10 +73,6 @@ class WholeReading {
     return std::nullopt;
   }
   void find(std::string detail);
-  std::string id_text(std::uint64_t message) const {
-    return to_string(MessageId{base::id_value(message, meta_.tag_key)});
-  }
-
   const Env& env_;
   ReadTransaction& view_;
   const CheckProgress& progress_;

@@ -117,34 +117,22 @@ class TimeFilter {
   bool excluded_ = false;
 };
 
-// The type of a message's event; neighbours often share one.
-class TypeReader {
- public:
-  explicit TypeReader(Rows& rows) : rows_(rows) {}
-
-  const std::string* type_of(const Message& message) {
-    if (message.event.sequence() != sequence_) {
-      sequence_ = message.event.sequence();
-      auto header = rows_.event_header(sequence_);
-      found_ = header && *header;
-      type_ = found_ ? std::move((*header)->event.type) : std::string();
-    }
-    return found_ ? &type_ : nullptr;
-  }
-
- private:
-  Rows& rows_;
-  std::uint64_t sequence_ = 0;
-  bool found_ = false;
-  std::string type_;
-};
-
 std::optional<std::uint64_t> first_of_page(MessageWalk& walk, const MessageQuery& query) {
   if (query.oldest_first) {
     return walk.seek(std::min(query.after_sequence, base::max_sequence) + 1);
   }
   const std::uint64_t end = query.after_sequence == 0 ? base::max_sequence : query.after_sequence - 1;
   return end == 0 ? std::nullopt : walk.seek(std::min(end, base::max_sequence));
+}
+
+void add_if_shown(const MessageFilter& filter, Message& message, TypeReader& types, MessagePage& page) {
+  if (!matches_message(filter, message)) {
+    return;
+  }
+  const std::string* type = types.type_of(message);
+  if (type != nullptr && matches_type(filter, message, *type)) {
+    page.rows.push_back({std::move(message), *type});
+  }
 }
 
 }  // namespace
@@ -169,12 +157,9 @@ MessagePage read_messages(Rows& rows, const MessageQuery& query) {
       break;
     }
     ++looked_at;
-    auto message = rows.message_at(*at);
-    if (message && *message && matches_message(query, **message)) {
-      const std::string* type = types.type_of(**message);
-      if (type != nullptr && matches_type(query, **message, *type)) {
-        page.rows.push_back({std::move(**message), *type});
-      }
+    auto record = rows.message_at(*at);
+    if (record && *record) {
+      add_if_shown(query, (*record)->message, types, page);
     }
     at = walk.step(*at);
   }

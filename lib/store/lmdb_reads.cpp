@@ -93,21 +93,22 @@ std::vector<domain::EventType> read_types(Rows& rows) {
 }
 
 Result<MessageDetail> read_message(Rows& rows, MessageId id) {
-  auto message = rows.message(id);
-  if (!message) {
-    return message.error();
+  auto record = rows.message(id);
+  if (!record) {
+    return record.error();
   }
-  if (!*message) {
+  if (!*record) {
     return no_such_message(id);
   }
-  auto event = rows.event((*message)->event.sequence());
+  domain::Message& message = (*record)->message;
+  auto event = rows.event(message.event.sequence());
   if (!event) {
     return event.error();
   }
   if (!*event) {
-    return rows.damaged(missing_event(**message));
+    return rows.damaged(missing_event(message));
   }
-  return MessageDetail{std::move(**message), std::move(**event), latest_attempts(rows, id.sequence())};
+  return MessageDetail{std::move(message), std::move(**event), latest_attempts(rows, id.sequence())};
 }
 
 Result<EventDetail> read_event(Rows& rows, EventId id, std::size_t message_limit) {

@@ -22,6 +22,9 @@ std::vector<domain::EventType> read_types(Rows& rows);
 DueHeads read_due_heads(Rows& rows, const DueHeadQuery& query);
 Claim read_claim(Rows& rows, const ClaimQuery& query);
 
+// lmdb_feed.cpp: messages in the order of their changes.
+Result<ChangePage> read_changes(Rows& rows, const ChangeQuery& query);
+
 // lmdb_lists.cpp: messages and events in order.
 MessagePage read_messages(Rows& rows, const MessageQuery& query);
 std::vector<MessageId> find_messages(Rows& rows, std::uint64_t low, std::uint64_t high, std::size_t limit);

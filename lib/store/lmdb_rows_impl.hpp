@@ -56,10 +56,10 @@ class Rows {
 
   Lookup<Meta> meta();
   // Messages of a deleting webhook are not found.
-  Lookup<domain::Message> message(MessageId id);
-  Lookup<domain::Message> message_at(std::uint64_t sequence);
+  Lookup<MessageRecord> message(MessageId id);
+  Lookup<MessageRecord> message_at(std::uint64_t sequence);
   // Also of a deleting webhook: for its removal.
-  Lookup<domain::Message> any_message_at(std::uint64_t sequence);
+  Lookup<MessageRecord> any_message_at(std::uint64_t sequence);
   Lookup<EventHeader> event_header(std::uint64_t sequence);
   Lookup<domain::EventRef> event(std::uint64_t sequence);
   // Deleting ones among them.
@@ -101,6 +101,21 @@ class Rows {
   std::uint64_t tag_key_;
   DamageReport& damage_;
   std::optional<std::vector<std::uint64_t>> deleting_;  // sorted; read on first need
+};
+
+// The type of a message's event; neighbours often share one.
+class TypeReader {
+ public:
+  explicit TypeReader(Rows& rows) : rows_(rows) {}
+
+  // Null when the event is missing or damaged.
+  const std::string* type_of(const domain::Message& message);
+
+ private:
+  Rows& rows_;
+  std::uint64_t sequence_ = 0;
+  bool found_ = false;
+  std::string type_;
 };
 
 // ---- skipping through the bucketed indexes (keys.hpp) -----------------------------------------------------------

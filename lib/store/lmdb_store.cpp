@@ -83,7 +83,7 @@ Result<void> check_length(const Env& env, const StorePaths& paths) {
 }
 
 // Reads the schema before anything that depends on it.
-Result<void> check_schema(const Env& env, const StorePaths& paths) {
+Result<std::uint32_t> check_schema(const Env& env, const StorePaths& paths) {
   MDB_txn* txn = nullptr;
   MDB_dbi main = 0;
   MDB_val key{schema_key.size(), const_cast<char*>(schema_key.data())};
@@ -109,7 +109,18 @@ Result<void> check_schema(const Env& env, const StorePaths& paths) {
                      std::to_string(schema_version) + ": run the newer webhookd that wrote it, or restore a backup",
                  {}};
   }
-  return {};
+  return found;
+}
+
+// Older records are read as they are (records.cpp); what an older schema lacks is tables.
+Result<void> upgrade(Env& env) {
+  if (auto tables = env.open_tables(true); !tables) {
+    return tables;
+  }
+  WriteTransaction transaction(env);
+  Key schema;
+  transaction.put_main(schema_key, schema.append(schema_version, 4).view());
+  return transaction.commit() ? Result<void>() : transaction.failure("cannot bring the store to its new schema");
 }
 
 // The environment of an existing store, checked as far as can be done without reading it all.
@@ -121,10 +132,11 @@ Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const Lmd
   if (auto length = check_length(**env, paths); !length) {
     return length.error();
   }
-  if (auto schema = check_schema(**env, paths); !schema) {
+  const auto schema = check_schema(**env, paths);
+  if (!schema) {
     return schema.error();
   }
-  if (auto tables = (*env)->open_tables(false); !tables) {
+  if (auto tables = *schema < schema_version ? upgrade(**env) : (*env)->open_tables(false); !tables) {
     return tables.error();
   }
   return env;
@@ -159,17 +171,19 @@ std::pair<std::size_t, std::size_t> weight_of(const std::vector<AcceptItem>& ite
 
 class LmdbStore final : public Store {
  public:
-  LmdbStore(FileDescriptor lock, std::unique_ptr<Env> env, FlightJournal flights, std::uint64_t tag_key,
+  LmdbStore(FileDescriptor lock, std::unique_ptr<Env> env, FlightJournal flights, const Meta& meta,
             const LmdbOptions& options, base::LogSink& log)
       : lock_(std::move(lock)),
         flights_(std::move(flights)),
         env_(std::move(env)),
-        tag_key_(tag_key),
+        tag_key_(meta.tag_key),
         quota_bytes_(options.quota_bytes),
         damage_(log),
         reads_(*env_),
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
-        writer_(*env_, tag_key, space_, damage_, {options.commit_records_max, options.commit_bytes_max}, log),
+        waiters_(meta.next_number - 1),
+        writer_(*env_, tag_key_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
+                log),
         copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
 
   // Writes.
@@ -179,20 +193,20 @@ class LmdbStore final : public Store {
           [items = std::move(items), now](Changes& changes) { return changes.accept(items, now); });
   }
   void settle(Settlements settlements, Completion<std::vector<Settled>> done) override {
-    write(settlements->size() * 4, settlements->size() * attempt_bytes, std::move(done),
+    write(settlements->size() * 5, settlements->size() * attempt_bytes, std::move(done),
           [settlements](Changes& changes) { return changes.settle(*settlements); });
   }
   void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) override {
-    const std::size_t records = messages.size() * 2;  // taken before the move: arguments have no order
+    const std::size_t records = messages.size() * 4;  // taken before the move: arguments have no order
     write(records, 0, std::move(done),
           [messages = std::move(messages)](Changes& changes) { return changes.wait_out(messages); });
   }
   void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
-    write(2, 0, std::move(done),
+    write(4, 0, std::move(done),
           [message, actor = std::move(actor), now](Changes& changes) { return changes.cancel(message, actor, now); });
   }
   void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
-    write(3, 0, std::move(done),
+    write(5, 0, std::move(done),
           [message, actor = std::move(actor), now](Changes& changes) { return changes.retry(message, actor, now); });
   }
   void put_webhook(WebhookWrite request, Completion<domain::Webhook> done) override {
@@ -203,7 +217,7 @@ class LmdbStore final : public Store {
     write(3, 0, std::move(done), [webhook](Changes& changes) { return changes.delete_webhook(webhook); });
   }
   void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
-    write(limit * 4, 0, std::move(done),
+    write(limit * 5, 0, std::move(done),
           [webhook, limit](Changes& changes) { return changes.purge_webhook(webhook, limit); });
   }
   void put_type(domain::EventType type, Completion<domain::EventType> done) override {
@@ -233,6 +247,12 @@ class LmdbStore final : public Store {
   }
   void list_messages(MessageQuery query, Completion<MessagePage> done) override {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_messages(rows, query); });
+  }
+  void changes(ChangeQuery query, Completion<ChangePage> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_changes(rows, query); });
+  }
+  void next_change(std::uint64_t after, Completion<std::uint64_t> done) override {
+    waiters_.wait(after, std::move(done));
   }
   void message(MessageId id, Completion<MessageDetail> done) override {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_message(rows, id); });
@@ -330,6 +350,7 @@ class LmdbStore final : public Store {
   DamageReport damage_;
   ReadPool reads_;
   Space space_;
+  ChangeWaiters waiters_;
   Writer writer_;
   Copier copier_;
 };
@@ -384,7 +405,7 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
     flights = FlightJournal();
   }
   return std::unique_ptr<Store>(
-      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), meta->tag_key, options, log));
+      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), *meta, options, log));
 }
 
 }  // namespace webhookd::store

@@ -2,11 +2,16 @@
 
 namespace webhookd::store {
 
-Writer::Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits,
-               base::LogSink& log)
-    : env_(env), tag_key_(tag_key), space_(space), damage_(damage), limits_(limits), log_(log), thread_([this] {
-        run();
-      }) {}
+Writer::Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, ChangeWaiters& waiters,
+               Limits limits, base::LogSink& log)
+    : env_(env),
+      tag_key_(tag_key),
+      space_(space),
+      damage_(damage),
+      waiters_(waiters),
+      limits_(limits),
+      log_(log),
+      thread_([this] { run(); }) {}
 
 Writer::~Writer() {
   {
@@ -73,6 +78,7 @@ void Writer::write(std::span<std::unique_ptr<Write>> batch) {
       write->answer();
     }
   }
+  waiters_.reach(newest_number_);
 }
 
 std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Write>> batch) {
@@ -95,6 +101,7 @@ std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Writ
     return Failure{transaction.failure("the commit failed, it is not known whether the change is stored"), true};
   }
   ++commits_;
+  newest_number_ = changes.newest_number();
   return std::nullopt;
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "store/change_waiters.hpp"
 #include "store/rules.hpp"
 
 namespace webhookd::store {
@@ -15,7 +16,7 @@ namespace {
 using domain::Message;
 
 constexpr std::size_t attempts_shown = 200;
-constexpr std::uint32_t memory_schema = 1;
+constexpr std::uint32_t memory_schema = 2;
 
 // The due index: bucket, webhook, due, message; the last three as the store orders them inside a bucket.
 using DueKey = std::tuple<std::uint64_t, std::uint64_t, Time, std::uint64_t>;
@@ -29,6 +30,7 @@ struct StoredEvent {
 struct StoredMessage {
   Message message;
   std::map<std::uint32_t, domain::Attempt> attempts;
+  std::uint64_t change = 0;  // the number of its latest change; 0: none since its creation
 };
 
 // Everything that is durable. Each member function is one write, applied wholly or not at all.
@@ -57,6 +59,8 @@ class State {
   DueHeads due_heads(const DueHeadQuery& query) const;
   Claim claim_due(const ClaimQuery& query) const;
   MessagePage list_messages(const MessageQuery& query) const;
+  Result<ChangePage> changes(const ChangeQuery& query) const;
+  std::uint64_t newest_number() const { return next_number_ - 1; }
   Result<MessageDetail> message(MessageId id) const;
   Result<EventDetail> event(EventId id, std::size_t message_limit) const;
   std::vector<MessageId> find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit) const;
@@ -87,15 +91,16 @@ class State {
   Result<Accepted> duplicate_of(const StoredEvent& first, const domain::Event& again) const;
   Settled settle_one(const Settlement& settlement);
   Settled wait_out_one(const WaitedOut& input);
-  // Replaces a record and all that follows from it: due entry and counts.
-  void replace(Message& stored, const Message& after);
+  // Replaces a record and all that follows from it: due entry, place in the feed and counts.
+  void replace(StoredMessage& stored, const Message& after);
   std::vector<Message> messages_of(const StoredEvent& stored, std::size_t limit, std::uint64_t& count) const;
   DueKey due_key(const Message& message) const;
+  bool is_shown(const MessageFilter& filter, const Message& message) const;
   void remove_message(std::uint64_t sequence);
 
   std::uint64_t tag_key_;
   std::uint64_t next_event_ = 1;
-  std::uint64_t next_message_ = 1;
+  std::uint64_t next_number_ = 1;
   std::uint64_t next_webhook_ = 1;
   bool full_ = false;
   std::map<std::uint64_t, StoredEvent> events_;
@@ -106,6 +111,7 @@ class State {
   std::map<std::string, domain::EventType> types_;
   std::map<std::string, std::uint64_t> idempotency_;
   std::set<DueKey> due_;
+  std::map<std::uint64_t, std::uint64_t> feed_;  // the number at which each message stands, and the message
 };
 
 // ---- finding --------------------------------------------------------------------------------------------------
@@ -204,17 +210,18 @@ Result<Accepted> State::duplicate_of(const StoredEvent& first, const domain::Eve
 Accepted State::add_event(const AcceptItem& item, Time now) {
   const std::uint64_t sequence = next_event_++;
   item.event->id = id_of<EventId>(sequence);
-  const std::uint64_t first_message = next_message_;
+  const std::uint64_t first_message = next_number_;
   Accepted answer{item.event->id, item.event->type, item.event->timestamp, false, {}, 0};
   for (const Subscriber& subscriber : item.subscribers) {
     WebhookState* webhook = find_webhook(subscriber.webhook);
     if (webhook == nullptr) {
       continue;
     }
-    const std::uint64_t number = next_message_++;
+    const std::uint64_t number = next_number_++;
     const auto message =
         domain::new_message(id_of<MessageId>(number), subscriber.webhook, item.event->id, now, subscriber.window);
     messages_[number].message = message;
+    feed_[number] = number;
     by_webhook_[subscriber.webhook.sequence()].insert(number);
     due_.insert(due_key(message));
     count_new(webhook->counters, message);
@@ -230,7 +237,11 @@ Accepted State::add_event(const AcceptItem& item, Time now) {
 
 // ---- messages -------------------------------------------------------------------------------------------------
 
-void State::replace(Message& stored, const Message& after) {
+void State::replace(StoredMessage& record, const Message& after) {
+  Message& stored = record.message;
+  feed_.erase(record.change == 0 ? stored.id.sequence() : record.change);
+  record.change = next_number_++;
+  feed_[record.change] = stored.id.sequence();
   if (stored.next_attempt_at != after.next_attempt_at) {
     if (stored.next_attempt_at) {
       due_.erase(due_key(stored));
@@ -263,7 +274,7 @@ Settled State::settle_one(const Settlement& settlement) {
     return {after, false};
   }
   stored->attempts[settlement.attempt.number] = settlement.attempt;
-  replace(stored->message, after);
+  replace(*stored, after);
   if (effect == SettleEffect::changed) {
     make_gone(find_webhook(after.webhook)->webhook, after, settlement.ended_at);
   }
@@ -287,7 +298,7 @@ Settled State::wait_out_one(const WaitedOut& input) {
   Message after = stored->message;
   const bool changed = apply_waiting_out(after, input);
   if (changed) {
-    replace(stored->message, after);
+    replace(*stored, after);
   }
   return {after, changed};
 }
@@ -301,7 +312,7 @@ Result<Message> State::cancel(MessageId id, const domain::Actor& actor, Time now
   if (const auto cancelled = domain::apply_cancel(after, actor, now); !cancelled) {
     return cancelled.error();
   }
-  replace(stored->message, after);
+  replace(*stored, after);
   return after;
 }
 
@@ -316,7 +327,7 @@ Result<Message> State::retry(MessageId id, const domain::Actor& actor, Time now)
       !retried) {
     return retried.error();
   }
-  replace(stored->message, after);
+  replace(*stored, after);
   return after;
 }
 
@@ -363,6 +374,7 @@ void State::remove_message(std::uint64_t sequence) {
   if (found->second.message.next_attempt_at) {
     due_.erase(due_key(found->second.message));
   }
+  feed_.erase(found->second.change == 0 ? sequence : found->second.change);
   messages_.erase(found);
 }
 
@@ -470,6 +482,11 @@ Claim State::claim_due(const ClaimQuery& query) const {
   return answer;
 }
 
+bool State::is_shown(const MessageFilter& filter, const Message& message) const {
+  return find_webhook(message.webhook) != nullptr && matches_message(filter, message) &&
+         matches_type(filter, message, type_of(message));
+}
+
 MessagePage State::list_messages(const MessageQuery& query) const {
   MessagePage page;
   const auto scan = [&](auto at, auto end) {
@@ -484,9 +501,7 @@ MessagePage State::list_messages(const MessageQuery& query) const {
       }
       ++looked_at;
       last = sequence;
-      const bool shown =
-          find_webhook(message.webhook) != nullptr && (!query.webhook || message.webhook == *query.webhook);
-      if (shown && matches_message(query, message) && matches_type(query, message, type_of(message))) {
+      if (is_shown(query, message)) {
         page.rows.push_back({message, type_of(message)});
       }
     }
@@ -497,6 +512,29 @@ MessagePage State::list_messages(const MessageQuery& query) const {
     const auto start = query.after_sequence == 0 ? messages_.end() : messages_.lower_bound(query.after_sequence);
     scan(std::make_reverse_iterator(start), messages_.rend());
   }
+  return page;
+}
+
+Result<ChangePage> State::changes(const ChangeQuery& query) const {
+  const std::uint64_t newest = newest_number();
+  if (query.after > newest) {
+    return position_is_ahead(query.after, newest);
+  }
+  ChangePage page{{}, query.after, false, newest, feed_identity(0, tag_key_)};
+  const std::uint64_t end = std::min(query.up_to.value_or(newest), newest);
+  std::size_t looked_at = 0;
+  for (auto at = feed_.upper_bound(query.after); at != feed_.end() && at->first <= end; ++at) {
+    if (page.rows.size() >= query.limit || looked_at++ >= query.scan_limit) {
+      return page;
+    }
+    page.position = at->first;
+    const Message& message = messages_.at(at->second).message;
+    if (is_shown(query, message)) {
+      page.rows.push_back({at->first, message, type_of(message)});
+    }
+  }
+  page.position = std::max(query.after, end);
+  page.at_end = true;
   return page;
 }
 
@@ -611,6 +649,7 @@ class MemoryStoreImpl final : public MemoryStore {
     base::Task answer = write(state_);
     ++commits_;
     answer();
+    waiters_.reach(state_.newest_number());
     return true;
   }
   std::size_t queued_writes() const override { return queue_.size(); }
@@ -677,6 +716,10 @@ class MemoryStoreImpl final : public MemoryStore {
   void due_heads(DueHeadQuery query, Completion<DueHeads> done) override { done(state_.due_heads(query)); }
   void claim_due(ClaimQuery query, Completion<Claim> done) override { done(state_.claim_due(query)); }
   void list_messages(MessageQuery query, Completion<MessagePage> done) override { done(state_.list_messages(query)); }
+  void changes(ChangeQuery query, Completion<ChangePage> done) override { done(state_.changes(query)); }
+  void next_change(std::uint64_t after, Completion<std::uint64_t> done) override {
+    waiters_.wait(after, std::move(done));
+  }
   void message(MessageId id, Completion<MessageDetail> done) override { done(state_.message(id)); }
   void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) override {
     done(state_.event(id, message_limit));
@@ -717,6 +760,7 @@ class MemoryStoreImpl final : public MemoryStore {
   FlightSlot last_flight_ = no_flight_slot;
   std::deque<Write> queue_;
   std::uint64_t commits_ = 0;
+  ChangeWaiters waiters_{0};
 };
 
 }  // namespace

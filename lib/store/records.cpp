@@ -17,6 +17,7 @@ using domain::Webhook;
 // Every record type counts its own versions; all but these are at the first.
 constexpr std::uint8_t version = 1;
 constexpr std::uint8_t webhook_version = 2;  // since 2: tls and auth behind what version 1 has
+constexpr std::uint8_t message_version = 2;  // since 2: the latest change before what version 1 has
 
 Error damaged(std::string name, std::string_view why) {
   return {
@@ -316,7 +317,7 @@ std::string store_id_text(std::uint64_t id) {
 
 void encode_meta(const Meta& meta, std::string& out) {
   RecordWriter writer(out, version);
-  for (const std::uint64_t number : {meta.store_id, meta.tag_key, meta.next_event, meta.next_message, meta.next_webhook,
+  for (const std::uint64_t number : {meta.store_id, meta.tag_key, meta.next_event, meta.next_number, meta.next_webhook,
                                      meta.events, meta.messages, meta.waiting, meta.webhooks, meta.filling.bucket}) {
     writer.number(number);
   }
@@ -328,7 +329,7 @@ void encode_meta(const Meta& meta, std::string& out) {
 Result<Meta> decode_meta(std::string_view record) {
   RecordReader reader(meta_key, record, version);
   Meta meta;
-  for (std::uint64_t* number : {&meta.store_id, &meta.tag_key, &meta.next_event, &meta.next_message, &meta.next_webhook,
+  for (std::uint64_t* number : {&meta.store_id, &meta.tag_key, &meta.next_event, &meta.next_number, &meta.next_webhook,
                                 &meta.events, &meta.messages, &meta.waiting, &meta.webhooks, &meta.filling.bucket}) {
     *number = reader.number();
   }
@@ -474,8 +475,9 @@ Result<std::shared_ptr<domain::Event>> decode_event(std::uint64_t sequence, std:
   return event;
 }
 
-void encode_message(const Message& message, std::string& out) {
-  RecordWriter writer(out, version);
+void encode_message(const Message& message, std::uint64_t change, std::string& out) {
+  RecordWriter writer(out, message_version);
+  writer.number(change);
   const unsigned fields = fields_of(message);
   writer.byte(static_cast<std::uint8_t>(fields));
   writer.choice(message.status);
@@ -509,9 +511,12 @@ void encode_message(const Message& message, std::string& out) {
   writer.seal(sequence_key(message.id.sequence()).view());
 }
 
-Result<Message> decode_message(std::uint64_t sequence, std::uint64_t tag_key, std::string_view record) {
-  RecordReader reader(sequence_key(sequence).view(), record, version);
-  Message message;
+Result<MessageRecord> decode_message(std::uint64_t sequence, std::uint64_t tag_key, std::string_view record) {
+  const bool has_change = record_version(record) != 1;
+  RecordReader reader(sequence_key(sequence).view(), record, has_change ? message_version : version);
+  MessageRecord stored;
+  Message& message = stored.message;
+  stored.change = has_change ? reader.number() : 0;
   const unsigned fields = reader.byte();
   message.id = id_of<MessageId>(sequence, tag_key);
   message.status = reader.choice<domain::MessageStatus>(domain::message_status_count);
@@ -524,7 +529,7 @@ Result<Message> decode_message(std::uint64_t sequence, std::uint64_t tag_key, st
   message.window_failures = reader.small_number<std::uint32_t>();
   message.last_code = reader.small_number<std::uint16_t>();
   get_optional_fields(reader, fields, message);
-  return finish(reader, std::move(message), [&] { return to_string(id_of<MessageId>(sequence, tag_key)); });
+  return finish(reader, std::move(stored), [&] { return to_string(id_of<MessageId>(sequence, tag_key)); });
 }
 
 void encode_attempt(std::uint64_t message, const Attempt& attempt, std::string& out) {

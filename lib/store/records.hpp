@@ -15,7 +15,7 @@
 
 namespace webhookd::store {
 
-inline constexpr std::uint32_t schema_version = 1;
+inline constexpr std::uint32_t schema_version = 2;
 
 // The record of the schema, which every version reads; 0 when it is none.
 std::uint32_t decode_schema(std::string_view record);
@@ -34,14 +34,21 @@ struct Meta {
   std::uint64_t store_id = 0;
   std::uint64_t tag_key = 0;
   std::uint64_t next_event = 1;
-  std::uint64_t next_message = 1;
+  std::uint64_t next_number = 1;  // of messages and of their changes
   std::uint64_t next_webhook = 1;
   std::uint64_t events = 0;
   std::uint64_t messages = 0;
   std::uint64_t waiting = 0;
   std::uint64_t webhooks = 0;
-  Span filling;  // of the bucket that next_message falls in; meaningless while that bucket is empty
+  Span filling;  // of the bucket of the newest message; meaningless while there was none
   bool operator==(const Meta&) const = default;
+};
+
+// A message, and where it stands in the feed of changes.
+struct MessageRecord {
+  domain::Message message;
+  std::uint64_t change = 0;  // the number of its latest change; 0: none since its creation
+  bool operator==(const MessageRecord&) const = default;
 };
 
 // An event without its data.
@@ -72,8 +79,8 @@ Result<EventHeader> decode_event_header(std::uint64_t sequence, std::uint64_t ta
 Result<std::shared_ptr<domain::Event>> decode_event(std::uint64_t sequence, std::uint64_t tag_key,
                                                     std::string_view row);
 
-void encode_message(const domain::Message& message, std::string& out);
-Result<domain::Message> decode_message(std::uint64_t sequence, std::uint64_t tag_key, std::string_view record);
+void encode_message(const domain::Message& message, std::uint64_t change, std::string& out);
+Result<MessageRecord> decode_message(std::uint64_t sequence, std::uint64_t tag_key, std::string_view record);
 
 void encode_attempt(std::uint64_t message, const domain::Attempt& attempt, std::string& out);
 Result<domain::Attempt> decode_attempt(std::uint64_t message, std::string_view key, std::string_view record);

@@ -126,7 +126,7 @@ Result<void> leave_numbers_behind(const std::string& directory, std::uint64_t ra
     return refusal("the record of the restored store itself cannot be read");
   }
   std::uint64_t draw = random;
-  for (std::uint64_t* next : {&(*meta)->next_event, &(*meta)->next_message, &(*meta)->next_webhook}) {
+  for (std::uint64_t* next : {&(*meta)->next_event, &(*meta)->next_number, &(*meta)->next_webhook}) {
     draw = base::mix64(draw + 1);
     *next += stride + draw % stride;
     if (*next > base::max_sequence / 2) {

@@ -193,7 +193,8 @@ struct PurgeStep {
 
 // ---- lists ----------------------------------------------------------------------------------------------------
 
-struct MessageQuery {
+// Which messages a list or the feed of changes shows.
+struct MessageFilter {
   std::optional<WebhookId> webhook;
   std::optional<std::string> type;
   std::uint32_t statuses = 0xffffffff;  // bit i: domain::MessageStatus i
@@ -202,6 +203,9 @@ struct MessageQuery {
   std::uint16_t code_min = 0;           // of last_code; 0 … 0: any
   std::uint16_t code_max = 0;
   std::string text;  // occurs in id, type or failure, ignoring ASCII case; empty: any
+};
+
+struct MessageQuery : MessageFilter {
   bool oldest_first = false;
   std::uint64_t after_sequence = 0;  // the cursor: go on behind this message; 0: from the end that the order names
   std::size_t limit = 50;
@@ -214,6 +218,31 @@ struct MessageRow {
 struct MessagePage {
   std::vector<MessageRow> rows;
   std::optional<std::uint64_t> next;  // after_sequence of the next page; may come with fewer rows than the limit
+};
+
+// ---- the feed of changes --------------------------------------------------------------------------------------
+
+// Messages and their changes are numbered in one sequence: a message's creation has the number that its id has, and
+// every later recorded change of a message (an attempt, a retry, a cancel …) takes the next. A message stands at the
+// number of its latest change, and nowhere else. What changed behind a position is then read oldest first, each message
+// once, as it now stands.
+struct ChangeQuery : MessageFilter {
+  std::uint64_t after = 0;             // a position of before; 0: from the beginning of the log
+  std::optional<std::uint64_t> up_to;  // nothing of a later number is shown; none: whatever there is
+  std::size_t limit = 50;              // rows at most; 0 asks for `newest` and `store` alone
+  std::size_t scan_limit = 20'000;     // rows looked at, at most
+};
+struct ChangeRow {
+  std::uint64_t number = 0;  // of the latest change: the position behind this row
+  domain::Message message;
+  std::string type;
+};
+struct ChangePage {
+  std::vector<ChangeRow> rows;
+  std::uint64_t position = 0;  // everything up to here was looked at: `after` of the next page
+  bool at_end = false;         // and there is no more, as of now or of `up_to`
+  std::uint64_t newest = 0;    // the last number that the store gave
+  std::uint64_t store = 0;     // whose positions these are; another store has another number here
 };
 
 struct MessageDetail {
@@ -291,6 +320,11 @@ class Store {
   virtual void due_heads(DueHeadQuery query, Completion<DueHeads> done) = 0;
   virtual void claim_due(ClaimQuery query, Completion<Claim> done) = 0;
   virtual void list_messages(MessageQuery query, Completion<MessagePage> done) = 0;
+  // Errors: invalid_request for a position that this store has not reached.
+  virtual void changes(ChangeQuery query, Completion<ChangePage> done) = 0;
+  // Completes with the newest number as soon as that is above `after`: at once, or behind the commit that makes it so.
+  // With `unavailable` when the store closes first.
+  virtual void next_change(std::uint64_t after, Completion<std::uint64_t> done) = 0;
   virtual void message(MessageId id, Completion<MessageDetail> done) = 0;
   virtual void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) = 0;
   // Full ids whose value lies in [low, high], in order, at most `limit`: what a typed prefix may mean.

@@ -86,6 +86,12 @@ class LockedStore final : public store::Store {
   void list_messages(store::MessageQuery query, Completion<store::MessagePage> done) override {
     read([&] { inner_->list_messages(std::move(query), std::move(done)); });
   }
+  void changes(store::ChangeQuery query, Completion<store::ChangePage> done) override {
+    read([&] { inner_->changes(std::move(query), std::move(done)); });
+  }
+  void next_change(std::uint64_t after, Completion<std::uint64_t> done) override {
+    read([&] { inner_->next_change(after, std::move(done)); });
+  }
   void message(base::MessageId id, Completion<store::MessageDetail> done) override {
     read([&] { inner_->message(id, std::move(done)); });
   }

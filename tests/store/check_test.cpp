@@ -12,6 +12,7 @@
 #include "store/harness.hpp"
 #include "store/keys.hpp"
 #include "store/raw_store.hpp"
+#include "store/records.hpp"
 
 namespace webhookd::store_test {
 
@@ -85,7 +86,7 @@ TEST_CASE("a sound store is clean, and its rows are counted") {
   }
   CHECK(report.is_clean());
   CHECK(report.store_id.size() == 16);
-  CHECK(report.schema == 1);
+  CHECK(report.schema == store::schema_version);
   const auto rows = [&](std::string_view table) {
     return std::find_if(report.tables.begin(), report.tables.end(), [&](const auto& t) { return t.table == table; })
         ->rows;
@@ -181,7 +182,8 @@ TEST_CASE("a store of a newer schema is refused with both versions named") {
   });
   const auto report = store::check_store_directory(kept.data().string(), no_progress);
   REQUIRE(!report.has_value());
-  CHECK(report.error().detail == "the store has schema version 9, this webhookd knows up to 1");
+  CHECK(report.error().detail ==
+        "the store has schema version 9, this webhookd knows up to " + std::to_string(store::schema_version));
 }
 
 TEST_CASE("files that are no store are told from one") {

@@ -127,6 +127,9 @@ class Asker {
   store::MessagePage list(store::MessageQuery query) {
     return ask<store::MessagePage>([&](auto done) { store().list_messages(query, std::move(done)); }).value();
   }
+  Result<store::ChangePage> changes(store::ChangeQuery query) {
+    return ask<store::ChangePage>([&](auto done) { store().changes(query, std::move(done)); });
+  }
   Result<store::MessageDetail> message(MessageId id) {
     return ask<store::MessageDetail>([&](auto done) { store().message(id, std::move(done)); });
   }

@@ -10,6 +10,7 @@
 #include "base/random.hpp"
 #include "store/check.hpp"
 #include "store/harness.hpp"
+#include "store/records.hpp"
 
 namespace webhookd::store_test {
 
@@ -108,7 +109,7 @@ TEST_CASE("a restored store has what was in the backup, closed to others, and is
   const auto report = restore(backup.file, target.path() / "data");
   REQUIRE_MESSAGE(report.has_value(), report.error().detail);
   CHECK(report->kept == "");
-  CHECK(report->backup.schema == 1);
+  CHECK(report->backup.schema == store::schema_version);
   struct stat status {};
   REQUIRE(::stat((target.path() / "data" / "store" / "data.mdb").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
