@@ -104,19 +104,19 @@ bool WholeReading::is_deleting(std::uint64_t webhook) { return has(Table::deleti
 
 std::optional<domain::Webhook> WholeReading::webhook_at(std::uint64_t sequence) {
   const auto record = view_.get(Table::webhooks, sequence_key(sequence).view());
-  auto webhook = record ? decode_webhook(sequence, meta_.tag_key, *record) : base::Error{};
+  auto webhook = record ? decode_webhook(sequence, meta_.tag_keys, *record) : base::Error{};
   return webhook ? std::optional(std::move(*webhook)) : std::nullopt;
 }
 
 std::optional<MessageRecord> WholeReading::message_at(std::uint64_t sequence) {
   const auto record = view_.get(Table::messages, sequence_key(sequence).view());
-  auto message = record ? decode_message(sequence, meta_.tag_key, *record) : base::Error{};
+  auto message = record ? decode_message(sequence, meta_.tag_keys, *record) : base::Error{};
   return message ? std::optional(std::move(*message)) : std::nullopt;
 }
 
 void WholeReading::webhook_row(std::string_view key, std::string_view value) {
   const std::uint64_t sequence = sequence_of(key);
-  const auto webhook = sound(decode_webhook(sequence, meta_.tag_key, value));
+  const auto webhook = sound(decode_webhook(sequence, meta_.tag_keys, value));
   if (sequence == 0 || sequence >= meta_.next_webhook) {
     find("webhook number " + std::to_string(sequence) + " was never given");
   }
@@ -168,11 +168,11 @@ void WholeReading::span_row(std::string_view key, std::string_view value) {
 
 void WholeReading::event_row(std::string_view key, std::string_view value) {
   const std::uint64_t sequence = sequence_of(key);
-  const auto header = sound(decode_event_header(sequence, meta_.tag_key, value));
+  const auto header = sound(decode_event_header(sequence, meta_.tag_keys, value));
   if (!header) {
     return;
   }
-  sound(decode_event(sequence, meta_.tag_key, value));
+  sound(decode_event(sequence, meta_.tag_keys, value));
   if (sequence == 0 || sequence >= meta_.next_event) {
     find("event number " + std::to_string(sequence) + " was never given");
   }
@@ -183,7 +183,7 @@ void WholeReading::event_row(std::string_view key, std::string_view value) {
 
 void WholeReading::message_row(std::string_view key, std::string_view value) {
   const std::uint64_t sequence = sequence_of(key);
-  const auto record = sound(decode_message(sequence, meta_.tag_key, value));
+  const auto record = sound(decode_message(sequence, meta_.tag_keys, value));
   if (sequence == 0 || sequence >= meta_.next_number) {
     find("message number " + std::to_string(sequence) + " was never given");
     return;
@@ -215,7 +215,7 @@ void WholeReading::message_neighbours(const domain::Message& message) {
   }
   const std::uint64_t event = message.event.sequence();
   const auto row = view_.get(Table::events, sequence_key(event).view());
-  const auto header = row ? decode_event_header(event, meta_.tag_key, *row) : base::Error{};
+  const auto header = row ? decode_event_header(event, meta_.tag_keys, *row) : base::Error{};
   if (!row ||
       (header && (sequence < header->first_message || sequence >= header->first_message + header->message_count))) {
     find(id + (row ? " is outside the range of its event" : " is of an event that is not there"));
@@ -304,7 +304,7 @@ void WholeReading::idempotency_row(std::string_view key, std::string_view value)
     return;
   }
   const auto row = view_.get(Table::events, sequence_key(*sequence).view());
-  const auto header = row ? decode_event_header(*sequence, meta_.tag_key, *row) : base::Error{};
+  const auto header = row ? decode_event_header(*sequence, meta_.tag_keys, *row) : base::Error{};
   if (!row || (header && header->event.idempotency_key != key)) {
     find("the key \"" + text_of(key) + "\" stands for no event that was given it");
   }

@@ -27,7 +27,7 @@ void fill_new_store(WriteTransaction& transaction, const LmdbOptions& options) {
   transaction.put_main(schema_key, schema.append(schema_version, 4).view());
   Meta meta;
   meta.store_id = base::mix64(options.seed + 1);
-  meta.tag_key = base::mix64(options.seed + 2);
+  meta.tag_keys = base::mix64(options.seed + 2);
   encode_meta(meta, buffer);
   transaction.put_main(meta_key, buffer);
   for (domain::EventType type : domain::shipped_catalogue()) {
@@ -176,13 +176,13 @@ class LmdbStore final : public Store {
       : lock_(std::move(lock)),
         flights_(std::move(flights)),
         env_(std::move(env)),
-        tag_key_(meta.tag_key),
+        tag_keys_(meta.tag_keys),
         quota_bytes_(options.quota_bytes),
         damage_(log),
         reads_(*env_),
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
         waiters_(meta.next_number - 1),
-        writer_(*env_, tag_key_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
+        writer_(*env_, tag_keys_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
                 log),
         copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
 
@@ -306,7 +306,7 @@ class LmdbStore final : public Store {
   template <class T, class Question>
   Result<T> answer_from_snapshot(Question question) {
     ReadTransaction transaction(reads_);
-    Rows rows(transaction, tag_key_, damage_);
+    Rows rows(transaction, tag_keys_, damage_);
     Result<T> answer = transaction.has_failed() ? Result<T>(Error{}) : question(transaction, rows);
     if (transaction.has_failed()) {
       return transaction.failure("reading the store failed");
@@ -345,7 +345,7 @@ class LmdbStore final : public Store {
   FileDescriptor lock_;
   FlightJournal flights_;
   std::unique_ptr<Env> env_;
-  std::uint64_t tag_key_;
+  TagKeys tag_keys_;
   std::uint64_t quota_bytes_;
   DamageReport damage_;
   ReadPool reads_;

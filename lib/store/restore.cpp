@@ -106,8 +106,8 @@ Result<void> check_content(const RestoreOptions& options, const std::string& dat
   return {};
 }
 
-// Numbers that nobody was given: beyond all that the store knows, and beyond all that it can have given since, at a
-// place of its own, so that two stores restored from one backup do not give the same ones either.
+// Ids that nobody was given: with numbers beyond all that the store knows and can have given since, and another tag
+// key, so that two stores restored from one backup do not give the same ones either.
 Result<void> leave_numbers_behind(const std::string& directory, std::uint64_t random) {
   constexpr std::uint64_t stride = std::uint64_t{1} << 30;
   auto env = Env::open({directory, Space::map_bytes_for(0)});
@@ -125,14 +125,13 @@ Result<void> leave_numbers_behind(const std::string& directory, std::uint64_t ra
   if (!meta || !*meta) {
     return refusal("the record of the restored store itself cannot be read");
   }
-  std::uint64_t draw = random;
-  for (std::uint64_t* next : {&(*meta)->next_event, &(*meta)->next_number, &(*meta)->next_webhook}) {
-    draw = base::mix64(draw + 1);
-    *next += stride + draw % stride;
-    if (*next > base::max_sequence / 2) {
-      return refusal("the store has no numbers left after so many restores; export its webhooks to a new one");
-    }
+  const std::uint64_t from =
+      std::max({(*meta)->next_event, (*meta)->next_number, (*meta)->next_webhook}) + stride + random % stride;
+  if (from > base::max_sequence / 2) {
+    return refusal("the store has no numbers left after so many restores; export its webhooks to a new one");
   }
+  (*meta)->next_event = (*meta)->next_number = (*meta)->next_webhook = from;
+  (*meta)->tag_keys.go_on_with({from, base::mix64(random + 1)});
   std::string record;
   encode_meta(**meta, record);
   transaction.put_main(meta_key, record);

@@ -136,10 +136,30 @@ TEST_CASE("what is made after a restore has other ids than what was made after t
   CHECK(backup.asker.put_webhook(webhook_named("again")).value().id != webhook_after);
   CHECK(!backup.asker.message(after.messages.at(0).message).has_value());
   CHECK(ids_of(backup.asker.list({})).size() == 2);
+  // Its own ids are found, those of before and those of now.
+  CHECK(backup.asker.message(backup.waiting).has_value());
+  CHECK(backup.asker.message(again.messages.at(0).message).has_value());
   backup.asker.close();
   const auto checked = store::check_store_directory(backup.asker.data().string(), [](auto, auto) {});
   for (const auto& finding : checked.value().findings) {
     FAIL_CHECK(finding.table << ": " << finding.detail);
+  }
+}
+
+TEST_CASE("a store is restored from a backup of a restored store") {
+  Backup backup;
+  backup.asker.close();
+  REQUIRE(restore(backup.file, backup.asker.data()).has_value());
+  backup.asker.open();
+  const auto between = backup.asker.accept_one(item_for({backup.webhook}));
+  backup.write(backup_of(backup.asker.copy().value()));
+  backup.asker.close();
+  fs::remove_all(backup.asker.data());
+  REQUIRE(restore(backup.file, backup.asker.data()).has_value());
+  backup.asker.open();
+  const auto last = backup.asker.accept_one(item_for({backup.webhook}));
+  for (const MessageId id : {backup.waiting, between.messages.at(0).message, last.messages.at(0).message}) {
+    CHECK(backup.asker.message(id).has_value());
   }
 }
 
