@@ -90,6 +90,13 @@ std::optional<std::uint64_t> parse_sequence_key(std::string_view key) {
   return take(key, sequence_width);
 }
 
+std::optional<std::uint64_t> parse_span_key(std::string_view key) {
+  if (key.size() != bucket_width) {
+    return std::nullopt;
+  }
+  return take(key, bucket_width);
+}
+
 std::optional<BucketPlace> parse_bucket_place(std::string_view key) {
   if (key.size() != due_key_size && key.size() != by_webhook_key_size) {
     return std::nullopt;

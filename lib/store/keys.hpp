@@ -110,6 +110,7 @@ std::string name_key(std::string_view display_name);
 
 // Nothing when the bytes are no such key.
 std::optional<std::uint64_t> parse_sequence_key(std::string_view key);
+std::optional<std::uint64_t> parse_span_key(std::string_view key);
 std::optional<DueEntry> parse_due_key(std::string_view key);
 std::optional<ChangeEntry> parse_change_key(std::string_view key);
 std::optional<WebhookMessage> parse_by_webhook_key(std::string_view key);

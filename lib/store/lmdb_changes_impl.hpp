@@ -17,8 +17,8 @@ namespace webhookd::store {
 
 class Changes {
  public:
-  Changes(WriteTransaction& transaction, std::uint64_t tag_key, Space& space, DamageReport& damage)
-      : transaction_(transaction), rows_(transaction, tag_key, damage), space_(space) {}
+  Changes(WriteTransaction& transaction, const TagKeys& tag_keys, Space& space, DamageReport& damage)
+      : transaction_(transaction), rows_(transaction, tag_keys, damage), space_(space) {}
 
   // Before the first change: reads what is kept of the whole store. Refused when that cannot be read.
   Result<void> begin();

@@ -43,7 +43,7 @@ class FeedWalk {
   }
 
   std::optional<domain::Message> unchanged() {
-    auto record = decode_message(message_, rows_.tag_key(), messages_->value());
+    auto record = decode_message(message_, rows_.tag_keys(), messages_->value());
     if (!record) {
       rows_.damage().add(record.error());
       return std::nullopt;
@@ -117,7 +117,7 @@ Result<ChangePage> read_changes(Rows& rows, const ChangeQuery& query) {
   if (query.after > newest) {
     return position_is_ahead(query.after, newest);
   }
-  ChangePage page{{}, query.after, false, newest, feed_identity((*meta)->store_id, (*meta)->tag_key)};
+  ChangePage page{{}, query.after, false, newest, feed_identity((*meta)->store_id, (*meta)->tag_keys.newest())};
   const std::uint64_t end = std::min(query.up_to.value_or(newest), newest);
   page.at_end = fill_page(rows, query, end, page);
   if (page.at_end) {

@@ -26,7 +26,7 @@ Lookup<MessageRecord> Rows::message(MessageId id) {
 
 Lookup<MessageRecord> Rows::any_message_at(std::uint64_t sequence) {
   return look_up<MessageRecord>(view_.get(Table::messages, sequence_key(sequence).view()),
-                                [&](std::string_view record) { return decode_message(sequence, tag_key_, record); });
+                                [&](std::string_view record) { return decode_message(sequence, tag_keys_, record); });
 }
 
 Lookup<MessageRecord> Rows::message_at(std::uint64_t sequence) {
@@ -39,17 +39,17 @@ Lookup<MessageRecord> Rows::message_at(std::uint64_t sequence) {
 
 Lookup<EventHeader> Rows::event_header(std::uint64_t sequence) {
   return look_up<EventHeader>(view_.get(Table::events, sequence_key(sequence).view()),
-                              [&](std::string_view row) { return decode_event_header(sequence, tag_key_, row); });
+                              [&](std::string_view row) { return decode_event_header(sequence, tag_keys_, row); });
 }
 
 Lookup<domain::EventRef> Rows::event(std::uint64_t sequence) {
   return look_up<domain::EventRef>(view_.get(Table::events, sequence_key(sequence).view()),
-                                   [&](std::string_view row) { return decode_event(sequence, tag_key_, row); });
+                                   [&](std::string_view row) { return decode_event(sequence, tag_keys_, row); });
 }
 
 Lookup<domain::Webhook> Rows::webhook(std::uint64_t sequence) {
   return look_up<domain::Webhook>(view_.get(Table::webhooks, sequence_key(sequence).view()),
-                                  [&](std::string_view record) { return decode_webhook(sequence, tag_key_, record); });
+                                  [&](std::string_view record) { return decode_webhook(sequence, tag_keys_, record); });
 }
 
 Lookup<WebhookCounters> Rows::counters(std::uint64_t webhook) {
@@ -87,7 +87,7 @@ Rows::EventMessages Rows::messages_of(const EventHeader& event, std::size_t limi
     if (!sequence || *sequence >= end) {
       break;
     }
-    auto record = decode_message(*sequence, tag_key_, cursor->value());
+    auto record = decode_message(*sequence, tag_keys_, cursor->value());
     if (!record) {
       damage_.add(record.error());
       continue;

@@ -39,14 +39,14 @@ using Lookup = Result<std::optional<T>>;
 
 class Rows {
  public:
-  Rows(View& view, std::uint64_t tag_key, DamageReport& damage) : view_(view), tag_key_(tag_key), damage_(damage) {}
+  Rows(View& view, const TagKeys& tag_keys, DamageReport& damage) : view_(view), tag_keys_(tag_keys), damage_(damage) {}
 
   View& view() { return view_; }
-  std::uint64_t tag_key() const { return tag_key_; }
+  const TagKeys& tag_keys() const { return tag_keys_; }
   DamageReport& damage() { return damage_; }
   template <class Id>
   Id id_of(std::uint64_t sequence) const {
-    return sequence == 0 || sequence > base::max_sequence ? Id{} : Id{base::id_value(sequence, tag_key_)};
+    return store::id_of<Id>(sequence, tag_keys_);
   }
   // Set, and of this store.
   template <class Id>
@@ -98,7 +98,7 @@ class Rows {
   }
 
   View& view_;
-  std::uint64_t tag_key_;
+  TagKeys tag_keys_;
   DamageReport& damage_;
   std::optional<std::vector<std::uint64_t>> deleting_;  // sorted; read on first need
 };

@@ -7,6 +7,7 @@
 
 #include "base/random.hpp"
 #include "store/flight_journal.hpp"
+#include "store/lmdb_copy_impl.hpp"
 #include "store/lmdb_directory.hpp"
 #include "store/lmdb_reads_impl.hpp"
 #include "store/lmdb_writer_impl.hpp"
@@ -18,15 +19,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-std::string store_id_text(std::uint64_t id) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    text += digits[(id >> shift) & 15];
-  }
-  return text;
-}
-
 // ---- creation -------------------------------------------------------------------------------------------------
 
 void fill_new_store(WriteTransaction& transaction, const LmdbOptions& options) {
@@ -35,7 +27,7 @@ void fill_new_store(WriteTransaction& transaction, const LmdbOptions& options) {
   transaction.put_main(schema_key, schema.append(schema_version, 4).view());
   Meta meta;
   meta.store_id = base::mix64(options.seed + 1);
-  meta.tag_key = base::mix64(options.seed + 2);
+  meta.tag_keys = base::mix64(options.seed + 2);
   encode_meta(meta, buffer);
   transaction.put_main(meta_key, buffer);
   for (domain::EventType type : domain::shipped_catalogue()) {
@@ -102,12 +94,8 @@ Result<std::uint32_t> check_schema(const Env& env, const StorePaths& paths) {
   }
   status = mdb_dbi_open(txn, nullptr, 0, &main);
   status = status == MDB_SUCCESS ? mdb_get(txn, main, &key, &value) : status;
-  std::uint32_t found = 0;
-  if (status == MDB_SUCCESS && value.mv_size == 4) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      found = (found << 8) | static_cast<const unsigned char*>(value.mv_data)[i];
-    }
-  }
+  const std::uint32_t found =
+      status == MDB_SUCCESS ? decode_schema({static_cast<const char*>(value.mv_data), value.mv_size}) : 0;
   mdb_txn_abort(txn);
   if (status != MDB_SUCCESS && status != MDB_NOTFOUND) {
     return lmdb_error("cannot read " + paths.data_file, status);
@@ -188,14 +176,15 @@ class LmdbStore final : public Store {
       : lock_(std::move(lock)),
         flights_(std::move(flights)),
         env_(std::move(env)),
-        tag_key_(meta.tag_key),
+        tag_keys_(meta.tag_keys),
         quota_bytes_(options.quota_bytes),
         damage_(log),
         reads_(*env_),
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
         waiters_(meta.next_number - 1),
-        writer_(*env_, tag_key_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
-                log) {}
+        writer_(*env_, tag_keys_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
+                log),
+        copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
 
   // Writes.
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
@@ -291,6 +280,14 @@ class LmdbStore final : public Store {
   void figures(Completion<StoreFigures> done) override {
     read(std::move(done), [this](ReadTransaction& transaction, Rows& rows) { return read_figures(transaction, rows); });
   }
+  void copy(Completion<StoreCopy> done) override {
+    auto meta = answer_from_snapshot<Meta>([](ReadTransaction&, Rows& rows) { return kept_meta(rows); });
+    if (!meta) {
+      done(meta.error());
+      return;
+    }
+    copier_.copy({nullptr, 0, store_id_text(meta->store_id), schema_version}, std::move(done));
+  }
 
  private:
   static constexpr std::size_t attempt_bytes = 1024;  // of one logged attempt, about
@@ -309,7 +306,7 @@ class LmdbStore final : public Store {
   template <class T, class Question>
   Result<T> answer_from_snapshot(Question question) {
     ReadTransaction transaction(reads_);
-    Rows rows(transaction, tag_key_, damage_);
+    Rows rows(transaction, tag_keys_, damage_);
     Result<T> answer = transaction.has_failed() ? Result<T>(Error{}) : question(transaction, rows);
     if (transaction.has_failed()) {
       return transaction.failure("reading the store failed");
@@ -317,18 +314,26 @@ class LmdbStore final : public Store {
     return answer;
   }
 
-  Result<StoreFigures> read_figures(ReadTransaction& transaction, Rows& rows) {
-    const auto meta = rows.meta();
+  static Result<Meta> kept_meta(Rows& rows) {
+    auto meta = rows.meta();
     if (!meta || !*meta) {
       return meta ? Error{ErrorCode::internal, "the record of the store itself is missing", {}} : meta.error();
     }
+    return std::move(**meta);
+  }
+
+  Result<StoreFigures> read_figures(ReadTransaction& transaction, Rows& rows) {
+    const auto meta = kept_meta(rows);
+    if (!meta) {
+      return meta.error();
+    }
     StoreFigures figures;
-    figures.store_id = store_id_text((*meta)->store_id);
+    figures.store_id = store_id_text(meta->store_id);
     figures.schema = schema_version;
-    figures.events = (*meta)->events;
-    figures.messages = (*meta)->messages;
-    figures.waiting = (*meta)->waiting;
-    figures.webhooks = (*meta)->webhooks;
+    figures.events = meta->events;
+    figures.messages = meta->messages;
+    figures.waiting = meta->waiting;
+    figures.webhooks = meta->webhooks;
     figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
     figures.commits = writer_.commits();
@@ -340,13 +345,14 @@ class LmdbStore final : public Store {
   FileDescriptor lock_;
   FlightJournal flights_;
   std::unique_ptr<Env> env_;
-  std::uint64_t tag_key_;
+  TagKeys tag_keys_;
   std::uint64_t quota_bytes_;
   DamageReport damage_;
   ReadPool reads_;
   Space space_;
   ChangeWaiters waiters_;
   Writer writer_;
+  Copier copier_;
 };
 
 Result<void> settle_identity(const StorePaths& paths, const std::optional<std::string>& marker,

@@ -2,10 +2,10 @@
 
 namespace webhookd::store {
 
-Writer::Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, ChangeWaiters& waiters,
+Writer::Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
                Limits limits, base::LogSink& log)
     : env_(env),
-      tag_key_(tag_key),
+      tag_keys_(tag_keys),
       space_(space),
       damage_(damage),
       waiters_(waiters),
@@ -83,7 +83,7 @@ void Writer::write(std::span<std::unique_ptr<Write>> batch) {
 
 std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Write>> batch) {
   WriteTransaction transaction(env_);
-  Changes changes(transaction, tag_key_, space_, damage_);
+  Changes changes(transaction, tag_keys_, space_, damage_);
   if (auto begun = changes.begin(); !begun) {
     return Failure{begun.error()};
   }

@@ -59,7 +59,7 @@ class Writer {
   };
 
   // `waiters` hear of each commit's changes, behind its answers.
-  Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, ChangeWaiters& waiters,
+  Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
          Limits limits, base::LogSink& log);
   // Commits and answers what is queued, then ends.
   ~Writer();
@@ -83,7 +83,7 @@ class Writer {
   std::optional<Failure> try_commit(std::span<std::unique_ptr<Write>> batch);
 
   const Env& env_;
-  std::uint64_t tag_key_;
+  TagKeys tag_keys_;
   Space& space_;
   DamageReport& damage_;
   ChangeWaiters& waiters_;

@@ -735,6 +735,9 @@ class MemoryStoreImpl final : public MemoryStore {
   void list_webhooks(Completion<std::vector<WebhookState>> done) override { done(state_.list_webhooks()); }
   void webhook(WebhookId id, Completion<WebhookState> done) override { done(state_.webhook(id)); }
   void list_types(Completion<std::vector<domain::EventType>> done) override { done(state_.list_types()); }
+  void copy(Completion<StoreCopy> done) override {
+    done(base::Error{base::ErrorCode::unavailable, "a store in memory has no file to copy", {}});
+  }
   void figures(Completion<StoreFigures> done) override {
     StoreFigures figures = state_.figures();
     figures.commits = commits_;

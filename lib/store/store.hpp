@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "domain/event.hpp"
@@ -270,6 +271,14 @@ struct StoreFigures {
   bool full = false;                  // new events are refused
 };
 
+// All that was durable at one moment, in a file without a name that goes away with its last owner.
+struct StoreCopy {
+  std::shared_ptr<const base::FileDescriptor> file;
+  std::uint64_t bytes = 0;
+  std::string store_id;
+  std::uint32_t schema = 0;
+};
+
 struct OpenState {
   std::vector<WebhookState> webhooks;  // deleting ones among them
   std::vector<domain::EventType> types;
@@ -328,6 +337,9 @@ class Store {
   virtual void webhook(WebhookId id, Completion<WebhookState> done) = 0;
   virtual void list_types(Completion<std::vector<domain::EventType>> done) = 0;
   virtual void figures(Completion<StoreFigures> done) = 0;
+  // A copy of everything that completed before the call, made beside the store while it goes on. Errors: unavailable
+  // while another copy is being made or held, store_full when there is no room for it.
+  virtual void copy(Completion<StoreCopy> done) = 0;
 };
 
 }  // namespace webhookd::store

@@ -118,6 +118,9 @@ class LockedStore final : public store::Store {
   void figures(Completion<store::StoreFigures> done) override {
     read([&] { inner_->figures(std::move(done)); });
   }
+  void copy(Completion<store::StoreCopy> done) override {
+    read([&] { inner_->copy(std::move(done)); });
+  }
 
  private:
   // Completions only post, to the engine's thread or to the control loop, so running them under the lock is safe.

@@ -156,6 +156,9 @@ class Asker {
   store::StoreFigures figures() {
     return ask<store::StoreFigures>([&](auto done) { store().figures(std::move(done)); }).value();
   }
+  Result<store::StoreCopy> copy() {
+    return ask<store::StoreCopy>([&](auto done) { store().copy(std::move(done)); });
+  }
 
   // One event to these webhooks.
   store::Accepted accept_one(store::AcceptItem item, Time now = start_time) {

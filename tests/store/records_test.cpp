@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "store/checksum.hpp"
+#include "base/checksum.hpp"
 #include "store/codec.hpp"
 #include "store/harness.hpp"
 #include "store/keys.hpp"
@@ -69,14 +69,14 @@ std::string from_hex(std::string_view text) {
 }  // namespace
 
 TEST_CASE("the checksum is CRC-32C, with and without the processor's instruction") {
-  CHECK(store::crc32c_by_table(0, "123456789") == 0xe3069283u);  // the check value of the catalogue of CRCs
-  CHECK(store::crc32c(0, "123456789") == 0xe3069283u);
+  CHECK(base::crc32c_by_table(0, "123456789") == 0xe3069283u);  // the check value of the catalogue of CRCs
+  CHECK(base::crc32c(0, "123456789") == 0xe3069283u);
   std::string text;
   for (int i = 0; i < 100; ++i) {
-    CHECK(store::crc32c(17, text) == store::crc32c_by_table(17, text));
+    CHECK(base::crc32c(17, text) == base::crc32c_by_table(17, text));
     text += static_cast<char>(i * 37);
   }
-  CHECK(store::crc32c(store::crc32c(0, "1234"), "56789") == 0xe3069283u);
+  CHECK(base::crc32c(base::crc32c(0, "1234"), "56789") == 0xe3069283u);
 }
 
 TEST_CASE("keys sort as what they stand for") {
