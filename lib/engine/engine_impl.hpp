@@ -1,5 +1,6 @@
 // The inside of the engine, shared by its rooms: engine.cpp (what is asked of it), dispatch.cpp (what is due),
-// turns.cpp (whose turn it is), held.cpp (what waits without being tried), settlement.cpp (what an outcome means). One
+// turns.cpp (whose turn it is), held.cpp (what waits without being tried), settlement.cpp (what an outcome means),
+// bulk.cpp (tasks over many messages). One
 // thread; completions come back through the executor.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "engine/lane.hpp"
 #include "engine/registry.hpp"
 #include "engine/slots.hpp"
+#include "engine/tasks.hpp"
 #include "engine/tracker.hpp"
 
 namespace webhookd::engine {
@@ -48,6 +50,11 @@ class Engine::Impl {
   std::optional<WebhookFigures> webhook_figures(WebhookId webhook) const;
   const Registry& registry() const { return registry_; }
   void stop_starting() { stopped_ = true; }
+
+  // bulk.cpp
+  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
+  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done);
+  Result<void> check_bulk(const store::BulkTask& task) const;
 
   // dispatch.cpp
   std::optional<Time> turn(Time now);
@@ -97,6 +104,7 @@ class Engine::Impl {
   void dispatch_fresh(const store::Accepted& accepted, const domain::EventRef& event);
   void recheck(const std::vector<store::Subscriber>& subscribers);
   void purge(WebhookId webhook);
+  void keep_from_starting(domain::MessageId message);
   void abort_flights_of(WebhookId webhook);
   void drop_ready(Lane& lane);
   void retire_if_done(Lane& lane);
@@ -145,6 +153,17 @@ class Engine::Impl {
   void wait_out(std::vector<store::WaitedOut> messages);
   void take_waited_out(const Result<std::vector<store::Settled>>& settled);
 
+  // bulk.cpp
+  void run_tasks();
+  void count_for(const Tasks::Running& running);
+  void take_count(Tasks::Running& running, const Result<store::MessageCount>& counted);
+  void look_for(const Tasks::Running& running);
+  void step(const Tasks::Running& running, const store::MessagePage& page);
+  void take_step(base::TaskId id, const Result<store::BulkProgress>& progress);
+  void release_changing(const std::vector<domain::MessageId>& messages);
+  void take_changed(Lane& lane, std::size_t asked, const Result<store::BulkProgress>& progress);
+  void put_off(Tasks::Running& running, const base::Error& error);
+
   // settlement.cpp
   void take_report(AttemptReport report);
   void learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome);
@@ -167,6 +186,7 @@ class Engine::Impl {
   Registry registry_;
   Tracker tracker_;
   Slots slots_;
+  Tasks tasks_;
 
   std::deque<Lane*> ring_;                              // whose turn it is
   std::map<std::pair<Time, WebhookId>, Lane*> timers_;  // when to consider a lane again

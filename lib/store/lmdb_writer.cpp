@@ -2,11 +2,16 @@
 
 namespace webhookd::store {
 
-Writer::Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits,
-               base::LogSink& log)
-    : env_(env), tag_key_(tag_key), space_(space), damage_(damage), limits_(limits), log_(log), thread_([this] {
-        run();
-      }) {}
+Writer::Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
+               Limits limits, base::LogSink& log)
+    : env_(env),
+      tag_keys_(tag_keys),
+      space_(space),
+      damage_(damage),
+      waiters_(waiters),
+      limits_(limits),
+      log_(log),
+      thread_([this] { run(); }) {}
 
 Writer::~Writer() {
   {
@@ -73,11 +78,12 @@ void Writer::write(std::span<std::unique_ptr<Write>> batch) {
       write->answer();
     }
   }
+  waiters_.reach(newest_number_);
 }
 
 std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Write>> batch) {
   WriteTransaction transaction(env_);
-  Changes changes(transaction, tag_key_, space_, damage_);
+  Changes changes(transaction, tag_keys_, space_, damage_);
   if (auto begun = changes.begin(); !begun) {
     return Failure{begun.error()};
   }
@@ -95,6 +101,7 @@ std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Writ
     return Failure{transaction.failure("the commit failed, it is not known whether the change is stored"), true};
   }
   ++commits_;
+  newest_number_ = changes.newest_number();
   return std::nullopt;
 }
 

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/change_waiters.hpp"
 #include "store/lmdb_changes_impl.hpp"
 
 namespace webhookd::store {
@@ -57,7 +58,9 @@ class Writer {
     std::size_t bytes = 0;
   };
 
-  Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits, base::LogSink& log);
+  // `waiters` hear of each commit's changes, behind its answers.
+  Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
+         Limits limits, base::LogSink& log);
   // Commits and answers what is queued, then ends.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -80,12 +83,14 @@ class Writer {
   std::optional<Failure> try_commit(std::span<std::unique_ptr<Write>> batch);
 
   const Env& env_;
-  std::uint64_t tag_key_;
+  TagKeys tag_keys_;
   Space& space_;
   DamageReport& damage_;
+  ChangeWaiters& waiters_;
   Limits limits_;
   base::LogSink& log_;
   std::atomic<std::uint64_t> commits_ = 0;
+  std::uint64_t newest_number_ = 0;  // of what is committed; of the writer's thread
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Write>> queue_;
