@@ -47,6 +47,11 @@ constexpr auto drain_step = 20ms;
 
 Time wall_now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
 
+std::uint64_t steady_microseconds() {
+  const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since_boot).count());
+}
+
 std::uint64_t kernel_random() {
   std::uint64_t value = 0;
   base::check(::getrandom(&value, sizeof value, 0) == sizeof value, "the kernel gives random bytes");
@@ -119,6 +124,7 @@ store::LmdbOptions store_options(const Settings& settings, const Places& places)
   options.preallocate_bytes = settings.store_preallocate;
   options.seed = kernel_random();
   options.now = wall_now();
+  options.stopwatch = steady_microseconds;
   return options;
 }
 

@@ -72,4 +72,10 @@ inline constexpr std::array<std::uint64_t, 16> latency_bounds_ms = {
     1, 2, 5, 10, 25, 50, 100, 250, 500, 1'000, 2'500, 5'000, 10'000, 15'000, 30'000, 60'000};
 using LatencyHistogram = Histogram<latency_bounds_ms.size()>;
 
+// Of what a disk does, in microseconds.
+inline constexpr std::array<std::uint64_t, 16> disk_bounds_us = {
+    100,    250,     500,     1'000,   2'500,     5'000,     10'000,    25'000,
+    50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000};
+using DiskHistogram = Histogram<disk_bounds_us.size()>;
+
 }  // namespace webhookd::base

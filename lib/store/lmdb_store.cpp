@@ -181,7 +181,8 @@ class LmdbStore final : public Store {
         damage_(log),
         reads_(*env_),
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
-        writer_(*env_, tag_key, space_, damage_, {options.commit_records_max, options.commit_bytes_max}, log) {}
+        writer_(*env_, tag_key, space_, damage_, {options.commit_records_max, options.commit_bytes_max},
+                options.stopwatch, log) {}
 
   // Writes.
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
@@ -312,6 +313,7 @@ class LmdbStore final : public Store {
     figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
     figures.commits = writer_.commits();
+    figures.commit_time = writer_.commit_time();
     figures.damaged_records = damage_.count();
     figures.full = space_.is_full(transaction);
     return figures;

@@ -1,12 +1,19 @@
+#include <chrono>
+
 #include "store/lmdb_writer_impl.hpp"
 
 namespace webhookd::store {
 
 Writer::Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits,
-               base::LogSink& log)
-    : env_(env), tag_key_(tag_key), space_(space), damage_(damage), limits_(limits), log_(log), thread_([this] {
-        run();
-      }) {}
+               Stopwatch stopwatch, base::LogSink& log)
+    : env_(env),
+      tag_key_(tag_key),
+      space_(space),
+      damage_(damage),
+      limits_(limits),
+      stopwatch_(std::move(stopwatch)),
+      log_(log),
+      thread_([this] { run(); }) {}
 
 Writer::~Writer() {
   {
@@ -91,11 +98,27 @@ std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Writ
   if (!changes.changed_anything()) {
     return std::nullopt;
   }
-  if (!transaction.commit()) {
+  if (!commit(transaction)) {
     return Failure{transaction.failure("the commit failed, it is not known whether the change is stored"), true};
   }
   ++commits_;
   return std::nullopt;
+}
+
+bool Writer::commit(WriteTransaction& transaction) {
+  const std::uint64_t begun = stopwatch_ ? stopwatch_() : 0;
+  const bool is_durable = transaction.commit();
+  if (is_durable && stopwatch_) {
+    const std::uint64_t took = stopwatch_() - begun;
+    const std::lock_guard lock(mutex_);
+    commit_time_.record(took);
+  }
+  return is_durable;
+}
+
+base::DiskHistogram Writer::commit_time() const {
+  const std::lock_guard lock(mutex_);
+  return commit_time_;
 }
 
 }  // namespace webhookd::store

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -57,7 +58,10 @@ class Writer {
     std::size_t bytes = 0;
   };
 
-  Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits, base::LogSink& log);
+  using Stopwatch = std::function<std::uint64_t()>;  // microseconds; may be empty
+
+  Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits, Stopwatch stopwatch,
+         base::LogSink& log);
   // Commits and answers what is queued, then ends.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -66,6 +70,7 @@ class Writer {
   // Any thread.
   void queue(std::unique_ptr<Write> write);
   std::uint64_t commits() const { return commits_; }
+  base::DiskHistogram commit_time() const;
 
  private:
   using Batch = std::vector<std::unique_ptr<Write>>;
@@ -78,18 +83,21 @@ class Writer {
   bool take_batch(Batch& batch);
   void write(std::span<std::unique_ptr<Write>> batch);
   std::optional<Failure> try_commit(std::span<std::unique_ptr<Write>> batch);
+  bool commit(WriteTransaction& transaction);
 
   const Env& env_;
   std::uint64_t tag_key_;
   Space& space_;
   DamageReport& damage_;
   Limits limits_;
+  Stopwatch stopwatch_;
   base::LogSink& log_;
   std::atomic<std::uint64_t> commits_ = 0;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Write>> queue_;
   bool stopping_ = false;
+  base::DiskHistogram commit_time_{base::disk_bounds_us};
   std::thread thread_;
 };
 
