@@ -4,16 +4,12 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -30,6 +26,7 @@
 #include "net/delivery.hpp"
 #include "net/engine_loop.hpp"
 #include "options.hpp"
+#include "pulse.hpp"
 #include "store/lmdb_store.hpp"
 
 namespace webhookd::daemon {
@@ -44,6 +41,7 @@ using namespace std::chrono_literals;
 
 constexpr auto drain_limit = 8s;
 constexpr auto drain_step = 20ms;
+constexpr auto closing_limit = 5s;  // the last sessions and the last commit
 
 Time wall_now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
 
@@ -196,9 +194,27 @@ Result<void> start_delivery(House& house, const Settings& settings, base::LogSin
   return {};
 }
 
-Result<void> start_engine(House& house, const Settings& settings, base::LogSink& log) {
+// The service manager hears of the engine from the engine's own thread: a sign of life proves that it turns.
+void report_turns(net::EngineLoop& loop, const std::unique_ptr<engine::Engine>& engine, Supervisor& supervisor) {
+  if (!supervisor.is_listening()) {
+    return;
+  }
+  loop.after_turns([&engine, &supervisor, pulse = Pulse(supervisor.watchdog())](Pulse::Time now) mutable {
+    const Pulse::Beat beat = pulse.beat(now, engine->figures());
+    if (beat.alive) {
+      supervisor.alive();
+    }
+    if (beat.status) {
+      supervisor.status(*beat.status);
+    }
+    return beat.next;
+  });
+}
+
+Result<void> start_engine(House& house, const Settings& settings, Supervisor& supervisor, base::LogSink& log) {
   house.engine = std::make_unique<engine::Engine>(engine_options(settings), *house.store, *house.delivery, *house.loop,
                                                   base::Random(kernel_random()), log);
+  report_turns(*house.loop, house.engine, supervisor);
   std::promise<Result<void>> started;
   auto answer = started.get_future();
   house.loop->post([&] { house.engine->start([&started](Result<void> result) { started.set_value(result); }); });
@@ -206,9 +222,18 @@ Result<void> start_engine(House& house, const Settings& settings, base::LogSink&
   return answer.get();
 }
 
-Result<void> start_server(House& house, const Settings& settings, const Places& places, base::LogSink& log) {
+// Where clients find us: what the service manager opened comes first.
+const std::string& socket_of(const Places& places, const Supervisor& supervisor) {
+  return supervisor.inherited_socket() ? supervisor.inherited_socket()->path : places.socket;
+}
+
+Result<void> start_server(House& house, const Settings& settings, const Places& places, const Supervisor& supervisor,
+                          base::LogSink& log) {
   server::ServerOptions options;
-  options.socket_path = places.socket;
+  options.socket_path = socket_of(places, supervisor);
+  if (const auto& inherited = supervisor.inherited_socket()) {
+    options.inherited_socket = inherited->descriptor;
+  }
   options.access = {settings.access_read, settings.access_emit, settings.access_operate, settings.access_admin};
   options.event_data_bytes_max = settings.events_max_size;
   options.defaults = webhook_defaults(settings);
@@ -234,28 +259,6 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
   return {};
 }
 
-// systemd's readiness protocol (sd_notify(3)): one datagram; nothing when nobody asks.
-void notify_service_manager(const std::string& state) {
-  const char* path = std::getenv("NOTIFY_SOCKET");
-  sockaddr_un address{};
-  if (!path || std::strlen(path) >= sizeof address.sun_path) {
-    return;
-  }
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path, std::strlen(path));
-  if (address.sun_path[0] == '@') {
-    address.sun_path[0] = '\0';
-  }
-  const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (socket >= 0) {
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-    // Nobody listening is nothing to act on.
-    [[maybe_unused]] const auto sent =
-        ::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), length);
-    ::close(socket);
-  }
-}
-
 sigset_t stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -265,8 +268,9 @@ sigset_t stop_signals() {
   return signals;
 }
 
-void drain(House& house, base::LogSink& log) {
+void drain(House& house, Supervisor& supervisor, base::LogSink& log) {
   const sigset_t signals = stop_signals();
+  supervisor.extend_timeout(drain_limit + closing_limit);
   house.server->stop_accepting();
   on_engine<bool>(*house.loop, [&house] {
     house.engine->stop_starting();
@@ -304,7 +308,8 @@ void harden_process() {
   }
 }
 
-Result<void> start_house(House& house, const Settings& settings, const Places& places, base::LogSink& log) {
+Result<void> start_house(House& house, const Settings& settings, const Places& places, Supervisor& supervisor,
+                         base::LogSink& log) {
   auto store = store::open_lmdb_store(store_options(settings, places), log);
   if (!store) {
     return store.error();
@@ -318,10 +323,10 @@ Result<void> start_house(House& house, const Settings& settings, const Places& p
   if (auto started = start_delivery(house, settings, log); !started) {
     return started;
   }
-  if (auto started = start_engine(house, settings, log); !started) {
+  if (auto started = start_engine(house, settings, supervisor, log); !started) {
     return started;
   }
-  return start_server(house, settings, places, log);
+  return start_server(house, settings, places, supervisor, log);
 }
 
 }  // namespace
@@ -339,25 +344,25 @@ Result<void> check_settings(const Settings& settings, const Places& places) {
   return {};
 }
 
-Result<void> run_daemon(const Settings& settings, const Places& places, base::LogSink& log) {
+Result<void> run_daemon(const Settings& settings, const Places& places, Supervisor& supervisor, base::LogSink& log) {
   harden_process();
   const sigset_t signals = stop_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread: they inherit it
   House house;
-  if (auto started = start_house(house, settings, places, log); !started) {
+  if (auto started = start_house(house, settings, places, supervisor, log); !started) {
     if (house.loop) {
       house.loop->stop();
     }
     return started;
   }
   log.write(base::LogLevel::info, "ready",
-            {{"version", WEBHOOKD_VERSION}, {"socket", places.socket}, {"data_dir", places.data_dir}});
-  notify_service_manager("READY=1");
+            {{"version", WEBHOOKD_VERSION}, {"socket", socket_of(places, supervisor)}, {"data_dir", places.data_dir}});
+  supervisor.ready();
   int signal = 0;
   ::sigwait(&signals, &signal);
   log.write(base::LogLevel::info, "stopping", {{"signal", std::to_string(signal)}});
-  notify_service_manager("STOPPING=1");
-  drain(house, log);
+  supervisor.stopping();
+  drain(house, supervisor, log);
   house.server.reset();
   house.loop->stop();
   house.delivery.reset();

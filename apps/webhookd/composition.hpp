@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "settings.hpp"
+#include "supervisor.hpp"
 
 namespace webhookd::daemon {
 
@@ -21,6 +22,7 @@ struct Places {
 base::Result<void> check_settings(const Settings& settings, const Places& places);
 
 // Returns after a clean stop. Signals SIGTERM and SIGINT end it; a second one ends it at once.
-base::Result<void> run_daemon(const Settings& settings, const Places& places, base::LogSink& log);
+base::Result<void> run_daemon(const Settings& settings, const Places& places, Supervisor& supervisor,
+                              base::LogSink& log);
 
 }  // namespace webhookd::daemon

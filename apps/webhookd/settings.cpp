@@ -138,11 +138,11 @@ const std::vector<Key> all_keys = {
      "least important record that is written"},
     {"log.format",
      &Settings::log_format,
-     "text",
+     "auto",
      "",
      "",
-     {"text", "json", "journal"},
-     "how records are written to standard error"},
+     {"auto", "text", "json", "journal"},
+     "how records are written; auto: journal where standard error leads into it, text elsewhere"},
 };
 
 template <class T>

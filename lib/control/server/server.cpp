@@ -75,7 +75,8 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerWorld
   if (!access) {
     return access.error();
   }
-  const auto listening = listen_on(options.socket_path);
+  const auto listening = options.inherited_socket >= 0 ? Result<Listening>(Listening{options.inherited_socket})
+                                                       : listen_on(options.socket_path);
   if (!listening) {
     return listening.error();
   }

@@ -29,7 +29,8 @@ struct AccessLists {
 using AdvanceClock = std::function<void(base::Duration by, base::Completion<base::Time> done)>;
 
 struct ServerOptions {
-  std::string socket_path;  // created 0660; a stale socket file is replaced, a live one refused
+  std::string socket_path;    // created 0660; a stale socket file is replaced, a live one refused
+  int inherited_socket = -1;  // bound to socket_path and listening already; its file is somebody else's
   AccessLists access;
   std::size_t event_data_bytes_max = 1024 * 1024;
   std::size_t sessions_max = 1024;
