@@ -18,7 +18,6 @@
 #include <thread>
 
 #include "base/check.hpp"
-#include "base/text.hpp"
 #include "control/protocol/token_codec.hpp"
 #include "control/server/server.hpp"
 #include "crypto/signer.hpp"
@@ -26,6 +25,7 @@
 #include "net/delivery.hpp"
 #include "net/engine_loop.hpp"
 #include "options.hpp"
+#include "policies.hpp"
 #include "pulse.hpp"
 #include "store/lmdb_store.hpp"
 
@@ -54,49 +54,6 @@ std::uint64_t kernel_random() {
   std::uint64_t value = 0;
   base::check(::getrandom(&value, sizeof value, 0) == sizeof value, "the kernel gives random bytes");
   return value;
-}
-
-Result<std::vector<net::Cidr>> parse_ranges(const Strings& texts, const std::string& key) {
-  std::vector<net::Cidr> ranges;
-  for (const std::string& text : texts) {
-    auto range = net::Cidr::parse(text);
-    if (!range) {
-      return Error{ErrorCode::invalid_field, key + ": \"" + text + "\": " + range.error().detail, {}};
-    }
-    ranges.push_back(*range);
-  }
-  return ranges;
-}
-
-Result<net::EgressPolicy> egress_policy(const Settings& settings) {
-  net::EgressPolicy policy;
-  auto allow = parse_ranges(settings.egress_allow, "egress.allow");
-  if (!allow) {
-    return allow.error();
-  }
-  auto deny = parse_ranges(settings.egress_deny, "egress.deny");
-  if (!deny) {
-    return deny.error();
-  }
-  policy.allow = std::move(*allow);
-  policy.deny = std::move(*deny);
-  policy.require_https = settings.egress_require_https;
-  for (const std::string& text : settings.egress_ports) {
-    const auto port = base::parse_whole_number(text, 65535);
-    if (!port || *port == 0) {
-      return Error{ErrorCode::invalid_field, "egress.ports: \"" + text + "\": a port is from 1 to 65535", {}};
-    }
-    policy.ports.push_back(static_cast<std::uint16_t>(*port));
-  }
-  if (!settings.egress_proxy.empty()) {
-    auto proxy = net::EgressPolicy::parse_proxy(settings.egress_proxy);
-    if (!proxy) {
-      return Error{ErrorCode::invalid_field, "egress.proxy: " + proxy.error().detail, {}};
-    }
-    policy.proxy = std::move(*proxy);
-  }
-  policy.own_addresses = net::interface_addresses();
-  return policy;
 }
 
 // A test clock goes on from where it stood, also after a kill.
@@ -131,28 +88,13 @@ std::uint32_t loop_count(const Settings& settings) {
   return wanted != 0 ? wanted : std::max(1u, std::thread::hardware_concurrency());
 }
 
-engine::EngineOptions engine_options(const Settings& settings) {
-  engine::EngineOptions options;
-  options.max_in_flight = static_cast<std::uint32_t>(settings.delivery_max_in_flight);
-  options.max_in_flight_per_host = static_cast<std::uint32_t>(settings.delivery_max_in_flight_per_host);
-  options.idempotency_window = settings.events_idempotency_window;
-  return options;
-}
-
-domain::Webhook webhook_defaults(const Settings& settings) {
-  domain::Webhook webhook;
-  webhook.timeout = settings.delivery_timeout;
-  webhook.retry = {settings.retry_initial, settings.retry_factor, settings.retry_max, settings.retry_jitter,
-                   settings.retry_window};
-  return webhook;
-}
-
 // Everything that runs, in the order in which it must be destroyed (last first).
 struct House {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<net::EngineLoop> loop;
   std::unique_ptr<net::Delivery> delivery;
   std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<Reloader> reloader;
   std::unique_ptr<server::Server> server;
 };
 
@@ -229,22 +171,20 @@ const std::string& socket_of(const Places& places, const Supervisor& supervisor)
 
 Result<void> start_server(House& house, const Settings& settings, const Places& places, const Supervisor& supervisor,
                           base::LogSink& log) {
+  auto policy = egress_policy(settings);
+  if (!policy) {
+    return policy.error();
+  }
   server::ServerOptions options;
   options.socket_path = socket_of(places, supervisor);
   if (const auto& inherited = supervisor.inherited_socket()) {
     options.inherited_socket = inherited->descriptor;
   }
-  options.access = {settings.access_read, settings.access_emit, settings.access_operate, settings.access_admin};
-  options.event_data_bytes_max = settings.events_max_size;
-  options.defaults = webhook_defaults(settings);
+  options.live = live_server_options(settings, std::move(*policy));
   options.started_at = house.loop->now();
   options.generate_secret = crypto::generate_secret;
   options.public_key_text = crypto::public_key_text;
-  auto policy = egress_policy(settings);
-  if (!policy) {
-    return policy.error();
-  }
-  options.url_refusal = [policy = std::move(*policy)](const domain::Url& url) { return policy.refusal(url); };
+  options.reload = [&house](bool dry_run, auto done) { house.reloader->ask(dry_run, std::move(done)); };
   if (places.test_clock) {
     options.advance_clock = [&house](Duration by, base::Completion<Time> done) {
       house.loop->advance(by, std::move(done));
@@ -259,11 +199,37 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
   return {};
 }
 
+// What a reload changes, first what may refuse.
+Result<void> apply_settings(House& house, const Settings& settings, const Places& places, bool dry_run,
+                            LogWriter& log) {
+  if (auto checked = check_settings(settings, places); !checked) {
+    return checked;
+  }
+  auto policy = egress_policy(settings);
+  if (!policy) {
+    return policy.error();
+  }
+  if (auto changed = house.server->change(live_server_options(settings, *policy), dry_run); !changed || dry_run) {
+    return changed;
+  }
+  house.delivery->set_egress(std::move(*policy));
+  house.loop->post([&engine = *house.engine, options = engine_options(settings)] {
+    engine.set_limits(options.max_in_flight, options.max_in_flight_per_host);
+  });
+  log.set_least(parse_log_level(settings.log_level));
+  return {};
+}
+
 sigset_t stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+sigset_t handled_signals() {
+  sigset_t signals = stop_signals();
   sigaddset(&signals, SIGHUP);
   return signals;
 }
@@ -329,6 +295,18 @@ Result<void> start_house(House& house, const Settings& settings, const Places& p
   return start_server(house, settings, places, supervisor, log);
 }
 
+// Until a signal ends it.
+int serve_signals(House& house, Supervisor& supervisor) {
+  const sigset_t signals = handled_signals();
+  int signal = 0;
+  while (::sigwait(&signals, &signal) != 0 || signal == SIGHUP) {
+    supervisor.reloading();
+    house.reloader->serve();
+    supervisor.ready();
+  }
+  return signal;
+}
+
 }  // namespace
 
 Result<void> check_settings(const Settings& settings, const Places& places) {
@@ -344,11 +322,15 @@ Result<void> check_settings(const Settings& settings, const Places& places) {
   return {};
 }
 
-Result<void> run_daemon(const Settings& settings, const Places& places, Supervisor& supervisor, base::LogSink& log) {
+Result<void> run_daemon(const Settings& settings, const Places& places, ReadSettings read, Supervisor& supervisor,
+                        LogWriter& log) {
   harden_process();
-  const sigset_t signals = stop_signals();
+  const sigset_t signals = handled_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread: they inherit it
   House house;
+  house.reloader = std::make_unique<Reloader>(
+      settings, std::move(read),
+      [&](const Settings& next, bool dry_run) { return apply_settings(house, next, places, dry_run, log); }, log);
   if (auto started = start_house(house, settings, places, supervisor, log); !started) {
     if (house.loop) {
       house.loop->stop();
@@ -358,11 +340,11 @@ Result<void> run_daemon(const Settings& settings, const Places& places, Supervis
   log.write(base::LogLevel::info, "ready",
             {{"version", WEBHOOKD_VERSION}, {"socket", socket_of(places, supervisor)}, {"data_dir", places.data_dir}});
   supervisor.ready();
-  int signal = 0;
-  ::sigwait(&signals, &signal);
+  const int signal = serve_signals(house, supervisor);
   log.write(base::LogLevel::info, "stopping", {{"signal", std::to_string(signal)}});
   supervisor.stopping();
   drain(house, supervisor, log);
+  house.reloader->refuse();
   house.server.reset();
   house.loop->stop();
   house.delivery.reset();

@@ -95,7 +95,9 @@ int run(const Options& options) {
     return complain(supervisor.error(), exit_bad_configuration);
   }
   LogWriter log(parse_log_level(settings->log_level), parse_log_format(settings->log_format, is_journal_on_stderr()));
-  if (auto ran = run_daemon(*settings, *places, **supervisor, log); !ran) {
+  if (auto ran = run_daemon(
+          *settings, *places, [&options] { return load_settings(options); }, **supervisor, log);
+      !ran) {
     return complain(ran.error(), exit_failure);
   }
   return 0;

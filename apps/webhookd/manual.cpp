@@ -47,7 +47,8 @@ ManualPage daemon_page() {
 }
 
 std::string key_text(const Key& key) {
-  std::string text = std::string(key.help) + ".\nAllowed: " + allowed_values(key) + ".";
+  std::string text = std::string(key.help) + ".\nAllowed: " + allowed_values(key) + "." +
+                     (key.effect == Effect::live ? "\nA reload takes it." : "\nNeeds a restart.");
   return key.fallback.empty() ? text : text + "\nDefault: `" + std::string(key.fallback) + "`.";
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "control/protocol/status_codec.hpp"
 
 namespace webhookd::daemon {
 
@@ -65,6 +66,9 @@ struct Count {
 using Target = std::variant<Bytes, Count, Duration Settings::*, double Settings::*, bool Settings::*,
                             std::string Settings::*, Strings Settings::*>;
 
+// When a changed value counts.
+enum class Effect { restart, live };
+
 struct Key {
   std::string_view name;  // "section.key"
   Target target;
@@ -73,6 +77,7 @@ struct Key {
   std::string_view highest;
   std::vector<std::string_view> choices;  // of a text; empty: any
   std::string_view help;
+  Effect effect = Effect::restart;  // live: a reload takes it
 };
 
 std::span<const Key> configuration_keys();
@@ -82,6 +87,10 @@ std::string allowed_values(const Key& key);
 Settings default_settings();
 // Reads a TOML file over `settings`. The error's detail is one line a fault: "FILE:LINE: KEY: what is allowed".
 base::Result<void> read_settings(const std::string& path, Settings& settings);
+// In the order of the table, values as they are spelled in the file.
+std::vector<protocol::SettingChange> differences(const Settings& before, const Settings& after);
+// `before` with the values of `after` that a reload takes.
+Settings with_live(const Settings& before, const Settings& after);
 // As TOML, each value followed by where it came from.
 std::string print_settings(const Settings& settings);
 

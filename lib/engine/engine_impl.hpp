@@ -3,6 +3,7 @@
 // thread; completions come back through the executor.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -45,9 +46,11 @@ class Engine::Impl {
   void put_type(domain::EventType type, Completion<domain::EventType> done);
   void remove_type(std::string name, Completion<std::string> done);
   EngineFigures figures() const;
+  LaneFigures lane_figures();
   std::optional<WebhookFigures> webhook_figures(WebhookId webhook) const;
   const Registry& registry() const { return registry_; }
   void stop_starting() { stopped_ = true; }
+  void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
 
   // dispatch.cpp
   std::optional<Time> turn(Time now);
@@ -75,6 +78,11 @@ class Engine::Impl {
   enum class Place : std::uint8_t { front, back };
 
   static constexpr Time end_of_time = base::time_from_ms(std::int64_t{1} << 50);
+
+  // For histograms, which know no time before.
+  static std::uint64_t milliseconds(Duration span) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, span.count()));
+  }
 
   // A completion that runs `then` on the engine's thread and counts as under way until it has.
   template <class T, class F>
@@ -184,10 +192,7 @@ class Engine::Impl {
   std::uint64_t unsettled_ = 0;
   std::uint64_t under_way_ = 0;  // store calls not yet answered
 
-  std::uint64_t attempts_ = 0;
-  std::uint64_t successes_ = 0;
-  std::uint64_t failures_ = 0;
-  std::uint64_t accepted_ = 0;
+  EngineFigures counted_;  // what is counted since the start; figures() adds what is so now
   std::optional<Time> next_wake_;
 };
 

@@ -17,11 +17,15 @@ namespace webhookd::engine {
 
 class Slots {
  public:
-  explicit Slots(std::uint32_t bound)
-      : bound_(bound),
-        shared_(bound - bound / 4),
-        unproven_bound_(bound - bound / 2),
-        retry_bound_(bound - bound / 2) {}
+  explicit Slots(std::uint32_t bound) { set_bound(bound); }
+
+  // What is taken above a lower bound ends by itself; readmit() afterwards.
+  void set_bound(std::uint32_t bound) {
+    bound_ = bound;
+    shared_ = bound - bound / 4;
+    unproven_bound_ = bound - bound / 2;
+    retry_bound_ = bound - bound / 2;
+  }
 
   struct Held {
     bool unproven = false;
@@ -80,10 +84,10 @@ class Slots {
     }
   }
 
-  std::uint32_t bound_;
-  std::uint32_t shared_;
-  std::uint32_t unproven_bound_;
-  std::uint32_t retry_bound_;
+  std::uint32_t bound_ = 0;
+  std::uint32_t shared_ = 0;
+  std::uint32_t unproven_bound_ = 0;
+  std::uint32_t retry_bound_ = 0;
   std::uint32_t taken_ = 0;
   std::uint32_t unproven_ = 0;
   std::uint32_t retries_ = 0;

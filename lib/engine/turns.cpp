@@ -231,12 +231,14 @@ bool Engine::Impl::start_next(Lane& lane) {
     lane.host->take(flight.slot);
     flight.is_probe = lane.health.is_down();
     flight.at = now_;
+    const Time due = ready.due;
     flight.ready = std::move(ready);
     flight.note = store_.note_flight({flight.ready.message, lane.id(), flight.number(), now_, flight.trigger(), {}});
     starts_.push_back({key, flight.ready.message, flight.ready.event, lane.definition, now_});
     flights_.emplace(key, std::move(flight));
     ++lane.in_flight;
-    ++attempts_;
+    ++counted_.attempts;
+    counted_.queue_age.record(milliseconds(now_ - due));
     if (lane.definition->rate) {
       lane.pace.on_start(now_, *lane.definition->rate);
     }

@@ -100,6 +100,9 @@ constexpr std::array schemas = {
         R"({"type":"object","properties":{"now":{"type":"string","format":"date-time"},"test":{"type":"boolean"}}})"},
     Schema{"ClockAdvance", R"({"type":"object","required":["advance"],"additionalProperties":false,"properties":{
 "advance":{"type":"number","description":"seconds"}}})"},
+    Schema{"Reload", R"({"type":"object","properties":{"changes":{"type":"array","items":{"type":"object","properties":{
+"key":{"type":"string"},"from":{"type":"string","description":"as spelled in the file"},"to":{"type":"string"},
+"effect":{"type":"string","enum":["now","restart"],"description":"restart: the daemon keeps the old value"}}}}}})"},
     Schema{"OpenApi", R"({"type":"object"})"},
     Schema{"Delivery", R"({"type":"object","description":"the body in the format `standard`; members in this order",
 "properties":{"type":{"type":"string"},"data":{},"timestamp":{"type":"string","format":"date-time"}}})"},

@@ -49,6 +49,7 @@ enum class Operation {
   openapi,
   show_clock,
   advance_clock,
+  reload,
 };
 
 namespace media {

@@ -198,5 +198,6 @@ Reply readyz(Context& context, const Request& request);
 Reply openapi(Context& context, const Request& request);
 Reply show_clock(Context& context, const Request& request);
 Reply advance_clock(Context& context, const Request& request);
+Reply reload(Context& context, const Request& request);
 
 }  // namespace webhookd::server

@@ -64,6 +64,8 @@ Handler handler_of(protocol::Operation operation) {
       return show_clock;
     case O::advance_clock:
       return advance_clock;
+    case O::reload:
+      return reload;
   }
   base::check(false, "every operation has a handler");
   return nullptr;

@@ -61,6 +61,23 @@ class ServerImpl final : public Server {
 
   void stop_accepting() override { context_->draining = true; }
 
+  Result<void> change(LiveOptions live, bool dry_run) override {
+    auto access = Access::resolve(live.access);
+    if (!access) {
+      return access.error();
+    }
+    if (!dry_run) {
+      asio::post(context_->io, [context = context_, live = std::move(live), access = std::move(*access)]() mutable {
+        context->options.live = std::move(live);
+        context->access = std::move(access);
+        for (Session* session : context->sessions) {
+          session->role = context->access.role_of(session->peer);
+        }
+      });
+    }
+    return {};
+  }
+
  private:
   std::shared_ptr<Context> context_;
   Listening listening_;
@@ -71,7 +88,7 @@ class ServerImpl final : public Server {
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerWorld world) {
   base::check(options.generate_secret && options.public_key_text, "the server was given somebody who makes secrets");
-  auto access = Access::resolve(options.access);
+  auto access = Access::resolve(options.live.access);
   if (!access) {
     return access.error();
   }
