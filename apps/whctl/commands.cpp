@@ -103,7 +103,11 @@ std::vector<Command> webhook_commands() {
        {{"whctl create orders --url https://orders.example/hook -e subscription.create", "one event type"},
         {"whctl create audit --url https://audit.example/in -e '*' --header 'X-Team: audit'",
          "every type, own header"}},
-       create_webhook},
+       create_webhook,
+       Manner::plain,
+       "standard signs as Standard Webhooks 1.0.0 does. github and stripe send those services' own header, keyed with "
+       "the text of the secret as `whctl secret show` prints it, so that their libraries verify it unchanged; both "
+       "need a whsec_ secret."},
       {"list",
        "lists webhooks",
        {},

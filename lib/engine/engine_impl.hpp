@@ -170,6 +170,7 @@ class Engine::Impl {
   base::LogSink& log_;
 
   Time now_{};
+  bool is_started_ = false;
   bool stopped_ = false;
   Registry registry_;
   Tracker tracker_;
