@@ -175,7 +175,12 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
   if (!policy) {
     return policy.error();
   }
+  auto metrics = metrics_place(settings);
+  if (!metrics) {
+    return metrics.error();
+  }
   server::ServerOptions options;
+  options.metrics_listen = *metrics;
   options.socket_path = socket_of(places, supervisor);
   if (const auto& inherited = supervisor.inherited_socket()) {
     options.inherited_socket = inherited->descriptor;
@@ -312,6 +317,9 @@ int serve_signals(House& house, Supervisor& supervisor) {
 Result<void> check_settings(const Settings& settings, const Places& places) {
   if (auto policy = egress_policy(settings); !policy) {
     return policy.error();
+  }
+  if (auto metrics = metrics_place(settings); !metrics) {
+    return metrics.error();
   }
   if (places.test_clock && places.data_dir == system_data_dir) {
     return Error{

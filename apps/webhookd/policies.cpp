@@ -63,6 +63,26 @@ Result<net::EgressPolicy> egress_policy(const Settings& settings) {
   return policy;
 }
 
+Result<std::optional<server::MetricsPlace>> metrics_place(const Settings& settings) {
+  const std::string& text = settings.metrics_listen;
+  if (text.empty()) {
+    return std::optional<server::MetricsPlace>();
+  }
+  const auto url = domain::Url::parse("http://" + text + "/");
+  if (!url || url->host_kind() == domain::HostKind::name || !text.ends_with(":" + std::to_string(url->port()))) {
+    return Error{ErrorCode::invalid_field,
+                 "metrics.listen: \"" + text + "\": must be an address and a port, like \"127.0.0.1:9464\"",
+                 {}};
+  }
+  const domain::AddressBytes address = url->address();
+  if (!net::Cidr::parse("127.0.0.0/8")->contains(address) && !net::Cidr::parse("::1/128")->contains(address)) {
+    return Error{ErrorCode::invalid_field,
+                 "metrics.listen: \"" + text + "\": must be a loopback address, because nobody is asked who they are",
+                 {}};
+  }
+  return std::optional(server::MetricsPlace{address, url->port()});
+}
+
 engine::EngineOptions engine_options(const Settings& settings) {
   engine::EngineOptions options;
   options.max_in_flight = static_cast<std::uint32_t>(settings.delivery_max_in_flight);

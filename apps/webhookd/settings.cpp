@@ -170,6 +170,14 @@ const std::vector<Key> all_keys = {
      "users and @groups that may also retry, cancel and ping",
      Effect::live},
     {"access.admin", &Settings::access_admin, "", "", "", {}, "users and @groups that may do everything", Effect::live},
+    {"metrics.listen",
+     &Settings::metrics_listen,
+     "",
+     "",
+     "",
+     {},
+     "loopback address and port, like \"127.0.0.1:9464\", where GET /metrics is answered besides the socket; empty: "
+     "nowhere"},
     {"log.level",
      &Settings::log_level,
      "info",
@@ -320,6 +328,13 @@ std::string format_value(const Key& key, const Settings& settings) {
       key.target);
 }
 
+// What the package sets: its group exists for those who emit.
+struct PackagedValue {
+  std::string_view key;
+  std::string_view value;
+};
+constexpr std::array packaged_values = {PackagedValue{"access.emit", "[\"@webhookd\"]"}};
+
 class Reader {
  public:
   Reader(const std::string& path, Settings& settings) : path_(path), settings_(settings) {}
@@ -460,6 +475,30 @@ std::string print_settings(const Settings& settings) {
       text += (text.empty() ? "[" : "\n[") + section + "]\n";
     }
     text += name.substr(dot + 1) + " = " + format_value(key, settings) + "  # " + settings.sources.at(name) + "\n";
+  }
+  return text;
+}
+
+std::string packaged_configuration() {
+  std::string text =
+      "# webhookd.conf(5) says all of this as well. After a change: webhookd --check-config, then\n"
+      "# systemctl reload webhookd, which says what needs a restart.\n";
+  const Settings settings = default_settings();
+  std::string section;
+  for (const Key& key : all_keys) {
+    const std::string name(key.name);
+    const std::size_t dot = name.find('.');
+    if (name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      text += "\n[" + section + "]\n";
+    }
+    const std::string short_name = name.substr(dot + 1);
+    text += "# " + std::string(key.help) + "\n# " + allowed_values(key) +
+            (key.effect == Effect::live ? "; a reload takes it\n" : "; needs a restart\n");
+    const auto packaged = std::find_if(packaged_values.begin(), packaged_values.end(),
+                                       [&](const PackagedValue& value) { return value.key == key.name; });
+    text += packaged == packaged_values.end() ? "#" + short_name + " = " + format_value(key, settings) + "\n"
+                                              : short_name + " = " + std::string(packaged->value) + "\n";
   }
   return text;
 }

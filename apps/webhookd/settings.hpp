@@ -50,6 +50,7 @@ struct Settings {
   Strings access_emit;
   Strings access_operate;
   Strings access_admin;
+  std::string metrics_listen;
   std::string log_level;
   std::string log_format;
 
@@ -93,6 +94,10 @@ std::vector<protocol::SettingChange> differences(const Settings& before, const S
 Settings with_live(const Settings& before, const Settings& after);
 // As TOML, each value followed by where it came from.
 std::string print_settings(const Settings& settings);
+
+// The file that the package installs: every key with its meaning, range and default, as comments; only what a package
+// decides beyond the defaults is set.
+std::string packaged_configuration();
 
 // "64MiB", "512KiB", "1GiB", or plain bytes.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);

@@ -119,6 +119,8 @@ constexpr std::array table = {
     Route{O::reload, "reload", "POST", "/v1/admin/reload", Role::admin,
           "Reads the configuration anew; the answer says what changed and what needs a restart", change_query, no_body,
           false, 200, "Reload"},
+    Route{O::show_metrics, "metrics", "GET", "/metrics", Role::read, "Figures in Prometheus' text format 0.0.4",
+          no_query, no_body, false, 200, "Metrics", media::text},
 };
 
 // Whether `path` fits `pattern`; `argument` is what stands for {…}, still encoded.

@@ -50,10 +50,12 @@ enum class Operation {
   show_clock,
   advance_clock,
   reload,
+  show_metrics,
 };
 
 namespace media {
 inline constexpr std::string_view json = "application/json";
+inline constexpr std::string_view text = "text/plain";
 inline constexpr std::string_view ndjson = "application/x-ndjson";
 inline constexpr std::string_view merge_patch = "application/merge-patch+json";
 }  // namespace media
@@ -74,7 +76,8 @@ struct Route {
   std::span<const Body> requests;  // media types taken; none: a body is not looked at
   bool body_required;
   unsigned status;            // of success
-  std::string_view response;  // schema of the answer, application/json
+  std::string_view response;  // schema of the answer
+  std::string_view response_media = media::json;
 };
 
 std::span<const Route> routes();

@@ -66,6 +66,8 @@ Handler handler_of(protocol::Operation operation) {
       return advance_clock;
     case O::reload:
       return reload;
+    case O::show_metrics:
+      return show_metrics;
   }
   base::check(false, "every operation has a handler");
   return nullptr;

@@ -34,13 +34,13 @@ Answer clock_answer(const Context& context, base::Time now) {
   return answer;
 }
 
+}  // namespace
+
 asio::awaitable<Result<store::StoreFigures>> read_figures(Context& context) {
   store::Store& store = context.world.store;
   auto measure = [&store](Completion<store::StoreFigures> done) { store.figures(std::move(done)); };
   return ask<store::StoreFigures>(context, std::move(measure));
 }
-
-}  // namespace
 
 Reply show_status(Context& context, const Request&) {
   const auto stored = co_await read_figures(context);

@@ -32,6 +32,7 @@ void close_sessions(Context& context) {
   boost::system::error_code ignored;
   context.closing = true;
   context.acceptor.close(ignored);
+  context.scrape_acceptor.close(ignored);
   context.sweep.cancel();
   for (Session* session : context.sessions) {
     session->socket.close(ignored);
@@ -50,6 +51,9 @@ class ServerImpl final : public Server {
       : context_(std::move(context)), listening_(listening) {
     asio::co_spawn(context_->io, accept_sessions(*context_), asio::detached);
     asio::co_spawn(context_->io, sweep_sessions(*context_), asio::detached);
+    if (context_->scrape_acceptor.is_open()) {
+      asio::co_spawn(context_->io, accept_scrapes(*context_), asio::detached);
+    }
     thread_ = std::thread([context_pointer = context_.get()] { run_loop(*context_pointer); });
   }
 
@@ -98,6 +102,11 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerWorld
     return listening.error();
   }
   auto context = std::make_shared<Context>(std::move(options), world, std::move(*access));
+  if (const auto& place = context->options.metrics_listen) {
+    if (auto opened = listen_for_scrapes(*context, *place); !opened) {
+      return opened.error();
+    }
+  }
   context->acceptor.assign(asio::local::stream_protocol(), listening->descriptor);
   return std::unique_ptr<Server>(std::make_unique<ServerImpl>(std::move(context), *listening));
 }

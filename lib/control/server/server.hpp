@@ -32,6 +32,12 @@ using AdvanceClock = std::function<void(base::Duration by, base::Completion<base
 // Reads the configuration anew, or only says what it would do; answers what changed.
 using Reload = std::function<void(bool dry_run, base::Completion<std::vector<protocol::SettingChange>> done)>;
 
+// Where metrics are served over TCP as well.
+struct MetricsPlace {
+  domain::AddressBytes address;  // a loopback one
+  std::uint16_t port = 0;
+};
+
 // What may change while the server runs.
 struct LiveOptions {
   AccessLists access;
@@ -47,7 +53,8 @@ struct ServerOptions {
   std::size_t sessions_max = 1024;
   base::Time started_at{};
   AdvanceClock advance_clock;  // empty without --test-clock
-  Reload reload;               // required where the route is used
+  std::optional<MetricsPlace> metrics_listen;
+  Reload reload;  // required where the route is used
   // crypto's: secrets of new webhooks and rotations, and the "whpk_" text of an ed25519 secret. Both are required.
   std::function<domain::Secret(domain::SecretKind)> generate_secret;
   std::function<std::string(const domain::Secret&)> public_key_text;
