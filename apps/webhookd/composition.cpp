@@ -1,5 +1,6 @@
 #include "composition.hpp"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -348,6 +349,7 @@ Result<void> run_daemon(const Settings& settings, const Places& places, ReadSett
   log.write(base::LogLevel::info, "ready",
             {{"version", WEBHOOKD_VERSION}, {"socket", socket_of(places, supervisor)}, {"data_dir", places.data_dir}});
   supervisor.ready();
+  ::malloc_trim(0);  // what only the start needed
   const int signal = serve_signals(house, supervisor);
   log.write(base::LogLevel::info, "stopping", {{"signal", std::to_string(signal)}});
   supervisor.stopping();

@@ -324,7 +324,7 @@ void Engine::Impl::drop_ready(Lane& lane) {
   if (!lane.holds_any()) {
     return;
   }
-  for (std::deque<Ready>* queue : {&lane.ready, &lane.arrivals}) {
+  for (std::list<Ready>* queue : {&lane.ready, &lane.arrivals}) {
     while (!queue->empty()) {
       const Ready ready = take_out(*queue, queue->begin());
       const Tracked* tracked = tracker_.find(ready.message);

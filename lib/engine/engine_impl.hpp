@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -133,8 +134,8 @@ class Engine::Impl {
   bool may_start(Lane& lane);
   bool is_admitted(Lane& lane);
   void run_ring();
-  void hold(std::deque<Ready>& queue, Ready ready, Place place = Place::back);
-  Ready take_out(std::deque<Ready>& queue, std::deque<Ready>::iterator place);
+  void hold(std::list<Ready>& queue, Ready ready, Place place = Place::back);
+  Ready take_out(std::list<Ready>& queue, std::list<Ready>::iterator place);
   void hold_arrival(Lane& lane, Ready ready);
   void give_to_store(Lane& lane, const Ready& ready);
   void drop_held(Lane& lane, base::MessageId message);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <list>
 
 #include "engine/lane.hpp"
 
@@ -77,7 +78,7 @@ class Slots {
   }
 
  private:
-  static void move(std::deque<Lane*>& parked, std::uint32_t bound, std::uint32_t count, std::deque<Lane*>& ring) {
+  static void move(std::list<Lane*>& parked, std::uint32_t bound, std::uint32_t count, std::deque<Lane*>& ring) {
     for (; count < bound && !parked.empty(); ++count) {
       ring.push_back(parked.front());
       parked.pop_front();
@@ -91,9 +92,9 @@ class Slots {
   std::uint32_t taken_ = 0;
   std::uint32_t unproven_ = 0;
   std::uint32_t retries_ = 0;
-  std::deque<Lane*> any_;
-  std::deque<Lane*> busy_;
-  std::deque<Lane*> unproven_lanes_;
+  std::list<Lane*> any_;
+  std::list<Lane*> busy_;
+  std::list<Lane*> unproven_lanes_;
 };
 
 }  // namespace webhookd::engine
