@@ -66,6 +66,10 @@ Handler handler_of(protocol::Operation operation) {
       return show_clock;
     case O::advance_clock:
       return advance_clock;
+    case O::reload:
+      return reload;
+    case O::show_metrics:
+      return show_metrics;
   }
   base::check(false, "every operation has a handler");
   return nullptr;
