@@ -27,6 +27,7 @@
 #include "control/server/server.hpp"
 #include "crypto/signer.hpp"
 #include "engine/engine.hpp"
+#include "keeping.hpp"
 #include "net/delivery.hpp"
 #include "net/engine_loop.hpp"
 #include "options.hpp"
@@ -145,6 +146,7 @@ domain::Webhook webhook_defaults(const Settings& settings) {
 
 // Everything that runs, in the order in which it must be destroyed (last first).
 struct House {
+  StoreChecks checks;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<net::EngineLoop> loop;
   std::unique_ptr<net::Delivery> delivery;
@@ -209,6 +211,9 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
   options.started_at = house.loop->now();
   options.generate_secret = crypto::generate_secret;
   options.public_key_text = crypto::public_key_text;
+  options.check_copy = [&house](std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done) {
+    house.checks.start(std::move(copy), std::move(done));
+  };
   auto policy = egress_policy(settings);
   if (!policy) {
     return policy.error();
@@ -262,6 +267,7 @@ sigset_t stop_signals() {
 void drain(House& house, base::LogSink& log) {
   const sigset_t signals = stop_signals();
   house.server->stop_accepting();
+  house.checks.stop();
   on_engine<bool>(*house.loop, [&house] {
     house.engine->stop_starting();
     return true;

@@ -20,4 +20,8 @@ const View& clock_view();
 const View& batch_view();
 const View& signature_view();
 
+const View& backup_view();
+const View& check_view();
+const View& finding_view();
+
 }  // namespace webhookd::whctl

@@ -100,6 +100,13 @@ constexpr std::array schemas = {
         R"({"type":"object","properties":{"now":{"type":"string","format":"date-time"},"test":{"type":"boolean"}}})"},
     Schema{"ClockAdvance", R"({"type":"object","required":["advance"],"additionalProperties":false,"properties":{
 "advance":{"type":"number","description":"seconds"}}})"},
+    Schema{"Backup", R"({"type":"string","format":"binary",
+"description":"a line that begins with webhookd-backup and says `bytes`, that many bytes, a line with their checksum"})"},
+    Schema{"CheckReport", R"({"type":"object","properties":{"clean":{"type":"boolean"},"store_id":{"type":"string"},
+"schema":{"type":"integer"},"tables":{"type":"array","items":{"type":"object","properties":{"table":{"type":"string"},
+"rows":{"type":"integer"}}}},"damage":{"type":"integer","description":"findings in all"},
+"findings":{"type":"array","description":"the first 1000","items":{"type":"object","properties":{
+"table":{"type":"string"},"detail":{"type":"string"}}}}}})"},
     Schema{"OpenApi", R"({"type":"object"})"},
     Schema{"Delivery", R"({"type":"object","description":"the body in the format `standard`; members in this order",
 "properties":{"type":{"type":"string"},"data":{},"timestamp":{"type":"string","format":"date-time"}}})"},
@@ -167,7 +174,7 @@ void write_operation(JsonWriter& json, const Route& route) {
   write_request_body(json, route);
   json.name("responses").begin_object();
   json.name(std::to_string(route.status)).begin_object().name("description").string("done");
-  write_content(json, media::json, route.response);
+  write_content(json, route.response_type, route.response);
   json.end_object();
   json.name("default").begin_object().name("description").string("a problem");
   write_content(json, problem_media_type, "Problem");

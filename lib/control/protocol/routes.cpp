@@ -116,6 +116,12 @@ constexpr std::array table = {
           no_body, false, 200, "Clock"},
     Route{O::advance_clock, "advanceClock", "POST", "/v1/clock", Role::admin,
           "Moves a test clock; every due attempt on the way is made", change_query, clock_bodies, true, 200, "Clock"},
+    Route{O::back_up, "backUp", "POST", "/v1/admin/backup", Role::admin,
+          "A consistent copy of the store, with a head and a seal", no_query, no_body, false, 200, "Backup",
+          media::octets},
+    Route{O::check_store, "checkStore", "POST", "/v1/admin/check", Role::admin,
+          "Reads the whole of a copy of the store, in a process of its own", no_query, no_body, false, 200,
+          "CheckReport"},
 };
 
 // Whether `path` fits `pattern`; `argument` is what stands for {…}, still encoded.

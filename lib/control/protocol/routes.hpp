@@ -49,12 +49,15 @@ enum class Operation {
   openapi,
   show_clock,
   advance_clock,
+  back_up,
+  check_store,
 };
 
 namespace media {
 inline constexpr std::string_view json = "application/json";
 inline constexpr std::string_view ndjson = "application/x-ndjson";
 inline constexpr std::string_view merge_patch = "application/merge-patch+json";
+inline constexpr std::string_view octets = "application/octet-stream";
 }  // namespace media
 
 struct Body {
@@ -73,7 +76,8 @@ struct Route {
   std::span<const Body> requests;  // media types taken; none: a body is not looked at
   bool body_required;
   unsigned status;            // of success
-  std::string_view response;  // schema of the answer, application/json
+  std::string_view response;  // schema of the answer
+  std::string_view response_type = media::json;
 };
 
 std::span<const Route> routes();

@@ -198,5 +198,7 @@ Reply readyz(Context& context, const Request& request);
 Reply openapi(Context& context, const Request& request);
 Reply show_clock(Context& context, const Request& request);
 Reply advance_clock(Context& context, const Request& request);
+Reply back_up(Context& context, const Request& request);
+Reply check_store(Context& context, const Request& request);
 
 }  // namespace webhookd::server

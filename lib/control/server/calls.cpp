@@ -64,6 +64,10 @@ Handler handler_of(protocol::Operation operation) {
       return show_clock;
     case O::advance_clock:
       return advance_clock;
+    case O::back_up:
+      return back_up;
+    case O::check_store:
+      return check_store;
   }
   base::check(false, "every operation has a handler");
   return nullptr;

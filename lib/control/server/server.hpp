@@ -28,6 +28,10 @@ struct AccessLists {
 // Moves a test clock: answers when every due attempt on the way was made.
 using AdvanceClock = std::function<void(base::Duration by, base::Completion<base::Time> done)>;
 
+// Reads the whole of a copy of the store, in a process of its own, and answers its report as JSON.
+using CheckCopy =
+    std::function<void(std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done)>;
+
 struct ServerOptions {
   std::string socket_path;  // created 0660; a stale socket file is replaced, a live one refused
   AccessLists access;
@@ -37,6 +41,7 @@ struct ServerOptions {
   base::Time started_at{};
   std::function<std::optional<std::string>(const domain::Url&)> url_refusal;  // egress, for literals
   AdvanceClock advance_clock;                                                 // empty without --test-clock
+  CheckCopy check_copy;
   // crypto's: secrets of new webhooks and rotations, and the "whpk_" text of an ed25519 secret. Both are required.
   std::function<domain::Secret(domain::SecretKind)> generate_secret;
   std::function<std::string(const domain::Secret&)> public_key_text;
