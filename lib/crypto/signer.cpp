@@ -217,7 +217,7 @@ std::string Signer::standard_signature(const std::vector<domain::Secret>& secret
 }
 
 std::string Signer::github_signature(const domain::Secret& secret, std::span<const std::string_view> body) {
-  contexts_->begin(secret.key);
+  contexts_->begin(domain::format_secret(secret));
   contexts_->add(body);
   std::string header = "sha256=";
   append_hex(header, view(contexts_->end()));
@@ -233,7 +233,7 @@ std::string Signer::stripe_signature(const std::vector<domain::Secret>& secrets,
     if (secret.kind != domain::SecretKind::hmac_sha256 || !signs_at(secret, now)) {
       continue;
     }
-    contexts_->begin(secret.key);
+    contexts_->begin(domain::format_secret(secret));
     contexts_->add(seconds.text());
     contexts_->add(".");
     contexts_->add(body);

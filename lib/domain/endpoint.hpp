@@ -61,6 +61,10 @@ class EndpointHealth {
   Time not_before() const { return is_down_ ? std::max(probe_at_, throttled_until_) : throttled_until_; }
   // It never answered since it became known or was last renewed.
   bool is_unproven() const { return !has_answered_; }
+  // Its latest attempt failed, and nothing speaks for the next one: it never answered, or is one failure from down.
+  bool is_suspect() const {
+    return failures_in_row_ > 0 && (!has_answered_ || failures_in_row_ >= failures_until_down - 1);
+  }
   // A probe failed within the current probe interval: the endpoint is known to be dead now, not some time ago.
   bool is_freshly_probed(Time now) const {
     return is_down_ && probe_failed_at_ && now <= *probe_failed_at_ + probe_wait_;

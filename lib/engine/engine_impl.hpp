@@ -176,7 +176,8 @@ class Engine::Impl {
   std::unordered_map<AttemptKey, Flight> flights_;
   AttemptKey next_key_ = 1;
   std::vector<AttemptRequest> starts_;          // of this turn
-  std::vector<store::Settlement> settlements_;  // to be submitted at the end of this turn
+  std::vector<store::Settlement> settlements_;  // to be submitted at the end of a turn
+  std::size_t submitted_ = 0;                   // at the store, not yet durable
   std::optional<Time> resubmit_at_;             // after a failed commit
   std::size_t ready_bytes_ = 0;
   std::size_t ready_count_ = 0;

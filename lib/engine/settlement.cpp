@@ -9,6 +9,12 @@ namespace {
 
 constexpr Duration shortage_pause = 1s;
 constexpr Duration resubmit_pause = 1s;
+// Endpoints that hang together time out together. Each draws its own pause, so that they do not go on in step, all at
+// one instant, every time at the cost of whoever is due then.
+constexpr Duration suspect_pause_max = 1s;
+// Settlements handed to the store and not yet durable. What waits there stands in one queue with what producers wait
+// for, so it is kept short; the rest waits here.
+constexpr std::size_t submitted_max = 512;
 
 }  // namespace
 
@@ -65,7 +71,11 @@ void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome
     return;
   }
   lane.window.on_signal(domain::endpoint_signal(outcome), lane.definition->max_in_flight);
-  switch (lane.health.on_outcome(outcome, flight.is_probe, now_)) {
+  const auto change = lane.health.on_outcome(outcome, flight.is_probe, now_);
+  if (lane.health.is_suspect() && lane.not_before <= now_) {
+    lane.not_before = now_ + Duration(static_cast<Duration::rep>(random_.below(suspect_pause_max.count())));
+  }
+  switch (change) {
     case domain::EndpointHealth::Change::none:
       sweep_dead(lane);
       return;
@@ -101,18 +111,29 @@ void Engine::Impl::put_back(Flight flight) {
 }
 
 void Engine::Impl::submit_settlements() {
-  if (settlements_.empty() || (resubmit_at_ && *resubmit_at_ > now_)) {
+  const std::size_t room = submitted_max - std::min(submitted_, submitted_max);
+  if (settlements_.empty() || room == 0 || (resubmit_at_ && *resubmit_at_ > now_)) {
     return;
   }
   resubmit_at_.reset();
   // The store may fail; the outcomes are kept until it has them. Settlements are idempotent.
-  const auto kept = std::make_shared<const std::vector<store::Settlement>>(std::exchange(settlements_, {}));
+  std::vector<store::Settlement> first;
+  if (settlements_.size() <= room) {
+    first.swap(settlements_);
+  } else {
+    const auto end = settlements_.begin() + static_cast<std::ptrdiff_t>(room);
+    first.assign(std::move_iterator(settlements_.begin()), std::move_iterator(end));
+    settlements_.erase(settlements_.begin(), end);
+  }
+  submitted_ += first.size();
+  const auto kept = std::make_shared<const std::vector<store::Settlement>>(std::move(first));
   store_.settle(
       kept, back<std::vector<store::Settled>>([this, kept](auto result) { take_settled(*kept, std::move(result)); }));
 }
 
 void Engine::Impl::take_settled(const std::vector<store::Settlement>& settlements,
                                 Result<std::vector<store::Settled>> result) {
+  submitted_ -= settlements.size();
   if (!result) {
     log_.write(base::LogLevel::error, "settle_failed", {{"error", result.error().detail}});
     settlements_.insert(settlements_.end(), settlements.begin(), settlements.end());

@@ -37,8 +37,9 @@ const domain::Secret rfc8032{domain::SecretKind::ed25519,
 constexpr base::Time now = base::time_from_ms(1'614'265'330'000);
 
 // A rotation, signed by implementations that are not ours: the v1 values by npm standardwebhooks 1.1.1
-// (new Webhook(secret).sign(id, sent, body)), the v1a value by `openssl pkeyutl -sign -rawin`, the others by
-// `openssl dgst -sha256 -hmac KEY`, over the body and over "time.body".
+// (new Webhook(secret).sign(id, sent, body)), the v1a value by `openssl pkeyutl -sign -rawin`, the github
+// values by npm @octokit/webhooks-methods (sign(secret, body)) and the stripe values by npm stripe
+// (webhooks.generateTestHeaderString), all with the text of the secret.
 namespace rotation {
 const domain::Secret old_secret{domain::SecretKind::hmac_sha256, std::string(32, 'o'), std::nullopt};
 const domain::Secret new_secret{domain::SecretKind::hmac_sha256, std::string(32, 'n'), std::nullopt};
@@ -53,10 +54,10 @@ constexpr std::string_view old_standard = "v1,92PfPmF4f76N3O7mN7wP/q61w8Hydu9tID
 constexpr std::string_view new_standard = "v1,rrKbWZdMxB/6xsV5w3vb5gGTdrnMuXhgCwD1w20kSRM=";
 constexpr std::string_view seed_standard =
     "v1a,D2b5J2bzz2bqQSGfoljoPIG2DNFOwggSOgbKeyqnOpf5/0ifa7zstGAcvWtLJBj5xq0h0HqHPz03GdF7rrAVDg==";
-constexpr std::string_view old_github = "sha256=55dfd0da997be6d99a898887400aaf21e40f6623601ee59f12e9f979863c690c";
-constexpr std::string_view new_github = "sha256=09ad8c5635c1198135779ecd43b2e3e910bd68016d763c5a2e1f0e5ef2a7e9fb";
-constexpr std::string_view old_stripe = "v1=b520e5475fee5091687543ad33af4aed2a1f87c68254fc3c1abd6513e184ae68";
-constexpr std::string_view new_stripe = "v1=adecc7df4b7f33bcc14b13060e741a01e96b7a55d99fcc6566d767d4cc8eb31a";
+constexpr std::string_view old_github = "sha256=3e0e4838e9b8a296e940f07f5f538e7fb66c8f5ba02bc32fd485729a94a82c6a";
+constexpr std::string_view new_github = "sha256=af308f2cef0ca8d72c24843a51a48811a97d32eb2bb0bcb3f359d5b1c89293b7";
+constexpr std::string_view old_stripe = "v1=fdcaece15bf14c0614f9b6663df34a0fb4fc781e723a90ad5f79486784527b16";
+constexpr std::string_view new_stripe = "v1=d643052e8205c2c69c9606632bf6580eb3b775ba6a980c96fb9ec7876b7d3c40";
 
 // The secrets as a rotation with a grace leaves them, the newest first.
 std::vector<domain::Secret> during(base::Duration grace_left) {
@@ -128,25 +129,23 @@ TEST_CASE("verification finds one right signature among others and refuses every
   CHECK_FALSE(verify_standard(secrets, "msg_other", published_time, published_body, right));
 }
 
-TEST_CASE("the github preset signs the body alone, as GitHub's documentation shows") {
+TEST_CASE("the github preset signs the body alone, keyed with the text of the secret") {
   Signer signer;
-  const domain::Secret secret{domain::SecretKind::hmac_sha256, "It's a Secret to Everybody", std::nullopt};
+  // echo -n 'Hello, World!' | openssl dgst -sha256 -hmac whsec_a2tra2tra2tra2tra2tra2tra2tra2tr
+  const domain::Secret secret{domain::SecretKind::hmac_sha256, std::string(24, 'k'), std::nullopt};
   const std::array<std::string_view, 2> body{"Hello, ", "World!"};
   CHECK(signer.github_signature(secret, body) ==
-        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
+        "sha256=00c4f6f47b617fae9004683f1516385a7d10d1d30f93376537c187e8fed6edf5");
 }
 
-TEST_CASE("the stripe preset signs time and body and names each valid secret") {
+TEST_CASE("the stripe preset signs time and body and names each valid secret, keyed with its text") {
   Signer signer;
-  // HMAC-SHA256 with key "key" over "12345.{}", checked with openssl(1).
-  domain::Secret secret{domain::SecretKind::hmac_sha256, "key", std::nullopt};
+  // new Stripe(…).webhooks.generateTestHeaderString({payload: '{}', secret: 'whsec_a2tr…', timestamp: 12345})
+  const domain::Secret secret{domain::SecretKind::hmac_sha256, std::string(24, 'k'), std::nullopt};
   const std::array<std::string_view, 1> body{"{}"};
-  CHECK(signer.stripe_signature({secret}, 12345, body, now) ==
-        "t=12345,v1=5618f9248baa95c130ade88da0b3e626c95489489845fe2a94f86a0a9653006c");
-  const std::string both = signer.stripe_signature({secret, secret}, 12345, body, now);
-  CHECK(both ==
-        "t=12345,v1=5618f9248baa95c130ade88da0b3e626c95489489845fe2a94f86a0a9653006c,v1="
-        "5618f9248baa95c130ade88da0b3e626c95489489845fe2a94f86a0a9653006c");
+  const std::string one = "v1=b53e72be2b2780214764fa1a51162776dae2bf3067b4b82530edf44a1ca8b555";
+  CHECK(signer.stripe_signature({secret}, 12345, body, now) == "t=12345," + one);
+  CHECK(signer.stripe_signature({secret, secret}, 12345, body, now) == "t=12345," + one + "," + one);
 }
 
 TEST_CASE("before, during and after a rotation the signatures are those of other implementations") {
@@ -164,7 +163,9 @@ TEST_CASE("before, during and after a rotation the signatures are those of other
   CHECK_FALSE(verify_standard(std::array{old_secret}, id, sent, whole, new_standard));
 }
 
-TEST_CASE("the presets sign as openssl does, with every secret that is still valid where there is room for it") {
+TEST_CASE(
+    "the presets sign as the libraries of GitHub and Stripe do, with every secret that is still valid where there is "
+    "room for it") {
   using namespace rotation;
   Signer signer;
   CHECK(signer.github_signature(old_secret, body) == old_github);

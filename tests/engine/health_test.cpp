@@ -296,6 +296,29 @@ TEST_CASE("a thousand endpoints that hang do not take the slots of a healthy one
   }
 }
 
+TEST_CASE("endpoints that time out together do not go on in step") {
+  SimWorld world;
+  world.receive = [](const auto&) { return hung(); };
+  constexpr int endpoints = 200;
+  for (int i = 0; i < endpoints; ++i) {
+    world.create(sim_webhook("hung-" + std::to_string(i)));
+  }
+  for (int i = 0; i < 10; ++i) {
+    world.emit("subscription.create");
+  }
+  world.run_for(15s + 1ms);  // the first windows have timed out, all at one instant
+  std::map<Time, int> starts;
+  const std::size_t before = world.attempts().size();
+  world.run_for(1s);
+  for (std::size_t i = before; i < world.attempts().size(); ++i) {
+    ++starts[world.attempts()[i].at];
+  }
+  CHECK(world.attempts().size() - before >= endpoints * 3 / 4);
+  const auto most = std::max_element(starts.begin(), starts.end(),
+                                     [](const auto& one, const auto& other) { return one.second < other.second; });
+  CHECK(most->second <= endpoints / 10);
+}
+
 TEST_CASE("a busy healthy webhook beside hanging ones never waits for their timeouts") {
   engine::EngineOptions options;
   options.max_in_flight = 256;

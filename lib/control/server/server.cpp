@@ -33,6 +33,7 @@ void close_sessions(Context& context) {
   context.closing = true;
   context.acceptor.close(ignored);
   context.sweep.cancel();
+  context.changes.wake_all();
   for (Session* session : context.sessions) {
     session->socket.close(ignored);
   }
@@ -59,7 +60,10 @@ class ServerImpl final : public Server {
     remove_socket(context_->options.socket_path, listening_);
   }
 
-  void stop_accepting() override { context_->draining = true; }
+  void stop_accepting() override {
+    context_->draining = true;
+    asio::post(context_->io, [context = context_.get()] { context->changes.wake_all(); });
+  }
 
  private:
   std::shared_ptr<Context> context_;
