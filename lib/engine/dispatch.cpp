@@ -27,6 +27,7 @@ std::optional<Time> Engine::Impl::turn(Time now) {
     transport_.start(std::exchange(starts_, {}));
   }
   submit_settlements();
+  run_retention();
 
   next_wake_.reset();
   const auto wake_at = [this](Time time) { next_wake_ = next_wake_ ? std::min(*next_wake_, time) : time; };
@@ -38,6 +39,9 @@ std::optional<Time> Engine::Impl::turn(Time now) {
   }
   if (resubmit_at_) {
     wake_at(*resubmit_at_);
+  }
+  if (const auto wake = retention_.wake(); wake && !stopped_) {
+    wake_at(*wake);
   }
   return next_wake_;
 }
