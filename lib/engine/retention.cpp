@@ -29,9 +29,12 @@ void Retention::begin_no_later_than(Time time) {
   }
 }
 
-void Retention::note_write(Time now) { begin_no_later_than(now + look_after_write); }
+void Retention::note_write(Time now) { begin_no_later_than(now + (was_refused_ ? full_pause : look_after_write)); }
 
-void Retention::note_full(Time now) { begin_no_later_than(std::max(now, full_pause_until_)); }
+void Retention::note_full(Time now) {
+  was_refused_ = true;
+  begin_no_later_than(std::max(now, full_pause_until_));
+}
 
 std::optional<store::ExpireStep> Retention::next_step(Time now) {
   if (is_under_way_ || !next_ || *next_ > now) {
@@ -70,6 +73,7 @@ bool Retention::take(const base::Result<store::Expired>& expired, Time now) {
   }
   is_in_pass_ = false;
   const bool has_removed = removed_.messages + removed_.events > 0;
+  was_refused_ = was_refused_ && !has_removed;
   full_pause_until_ = now + (has_removed ? full_pause : barren_pause);
   next_.reset();
   if (expired->next) {

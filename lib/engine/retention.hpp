@@ -53,6 +53,7 @@ class Retention {
   std::optional<base::Time> next_ = base::Time{};  // the next step, of this pass or a new one; at first: at once
   bool is_under_way_ = false;
   bool is_in_pass_ = false;
+  bool was_refused_ = false;  // an event, and no pass has made room since
   base::Time full_pause_until_{};
   std::uint64_t after_ = 0;
   std::uint64_t after_event_ = 0;

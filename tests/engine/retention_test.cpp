@@ -79,6 +79,15 @@ TEST_CASE("it looks at once when an event was refused for lack of room, but not 
   CHECK(retention.wake() == noon + 32s);
 }
 
+TEST_CASE("what settles while events are refused makes room soon") {
+  Retention retention({});
+  retention.next_step(noon);
+  retention.take(removed(0, true), noon);
+  retention.note_full(noon);
+  retention.note_write(noon + 1s);
+  CHECK(retention.wake() == noon + 2s);
+}
+
 TEST_CASE("a failing store is asked again later") {
   Retention retention({});
   retention.next_step(noon);
