@@ -23,6 +23,7 @@
 #include "control/server/server.hpp"
 #include "crypto/signer.hpp"
 #include "engine/engine.hpp"
+#include "keeping.hpp"
 #include "net/delivery.hpp"
 #include "net/engine_loop.hpp"
 #include "options.hpp"
@@ -91,6 +92,7 @@ std::uint32_t loop_count(const Settings& settings) {
 
 // Everything that runs, in the order in which it must be destroyed (last first).
 struct House {
+  StoreChecks checks;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<net::EngineLoop> loop;
   std::unique_ptr<net::Delivery> delivery;
@@ -191,6 +193,9 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
   options.generate_secret = crypto::generate_secret;
   options.public_key_text = crypto::public_key_text;
   options.reload = [&house](bool dry_run, auto done) { house.reloader->ask(dry_run, std::move(done)); };
+  options.check_copy = [&house](std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done) {
+    house.checks.start(std::move(copy), std::move(done));
+  };
   if (places.test_clock) {
     options.advance_clock = [&house](Duration by, base::Completion<Time> done) {
       house.loop->advance(by, std::move(done));
@@ -244,6 +249,7 @@ void drain(House& house, Supervisor& supervisor, base::LogSink& log) {
   const sigset_t signals = stop_signals();
   supervisor.extend_timeout(drain_limit + closing_limit);
   house.server->stop_accepting();
+  house.checks.stop();
   on_engine<bool>(*house.loop, [&house] {
     house.engine->stop_starting();
     return true;

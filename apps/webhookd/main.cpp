@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "composition.hpp"
+#include "keeping.hpp"
 #include "log_writer.hpp"
 #include "options.hpp"
 #include "settings.hpp"
@@ -67,6 +68,9 @@ base::Result<Places> find_places(const Options& options, const Settings& setting
 }
 
 int run(const Options& options) {
+  if (!options.check_store.empty()) {
+    return print_store_check(options.check_store);
+  }
   auto settings = load_settings(options);
   if (!settings) {
     return complain(settings.error(), exit_bad_configuration);
@@ -84,6 +88,9 @@ int run(const Options& options) {
   }
   if (options.check_config) {
     return 0;
+  }
+  if (!options.restore.empty()) {
+    return restore_backup(options.restore, places->data_dir);
   }
   std::error_code ignored;  // the store and the server say what is wrong with their own places
   std::filesystem::create_directories(std::filesystem::path(places->data_dir).parent_path(), ignored);

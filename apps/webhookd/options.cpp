@@ -28,6 +28,12 @@ void bind_options(CLI::App& app, Options& options) {
   app.add_option("--socket", options.socket, "Unix socket of the API")->type_name("PATH");
   app.add_flag("--check-config", options.check_config, "check the configuration and exit");
   app.add_flag("--print-config", options.print_config, "print each value and where it came from, and exit");
+  app.add_option("--check-store", options.check_store,
+                 "read the whole store of a data directory, print a report as JSON, and exit; 1 when it is damaged")
+      ->type_name("DIR");
+  app.add_option("--restore", options.restore,
+                 "put a backup in the place of the store in the data directory, and exit; an old store is kept")
+      ->type_name("FILE");
   app.add_flag("--test-clock", options.test_clock, "run on a clock that moves only when told (whctl clock advance)");
   app.add_option("--log-level", options.log_level, "over log.level")
       ->type_name("LEVEL")

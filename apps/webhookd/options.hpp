@@ -15,6 +15,8 @@ struct Options {
   std::string socket;
   std::string log_level;
   std::string log_format;
+  std::string check_store;  // a data directory, or LMDB's file
+  std::string restore;      // a backup
   bool check_config = false;
   bool print_config = false;
   bool test_clock = false;

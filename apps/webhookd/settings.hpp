@@ -26,6 +26,8 @@ struct Settings {
   std::string store_path;
   std::uint64_t store_quota = 0;
   std::uint64_t store_disk_reserve = 0;
+  Duration retention_age{};
+  std::uint64_t retention_max_bytes = 0;
   std::uint64_t store_preallocate = 0;
   std::uint64_t delivery_threads = 0;
   std::uint64_t delivery_max_in_flight = 0;

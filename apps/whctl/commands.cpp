@@ -429,6 +429,33 @@ std::vector<Command> tool_commands() {
        "lets "
        "it go on, q leaves."},
       {"status", "shows the daemon: version, uptime, store, queue", {}, {}, {{"whctl status", ""}}, show_status},
+      {"backup",
+       "writes a consistent copy of the store, while the daemon goes on",
+       {{"FILE", Role::file, "where; it is replaced when the copy is complete"}},
+       {},
+       {{"whctl backup webhookd.backup", "restored by `webhookd --restore webhookd.backup`"}},
+       back_up_store,
+       Manner::plain,
+       "The copy holds everything that was answered before it began. It is written to FILE.part, for its owner alone, "
+       "and "
+       "takes the name FILE when it is complete, on the disk, and its checksum fits. It has the signing secrets of all "
+       "webhooks in it. The daemon makes the copy beside its store, which needs as much room there for a while.\n\n"
+       "`webhookd --restore FILE` puts it in the place of the store while no daemon runs: it verifies every record, "
+       "keeps "
+       "the old store beside the new one, and goes on with ids that were never given. Messages that waited when the "
+       "copy "
+       "was made are tried again under their own ids."},
+      {"check",
+       "reads the whole store and says what is damaged; exits 1 when something is",
+       {},
+       {{"offline", 0, "DIR", "the store of a data directory that no daemon uses; runs webhookd", Role::file}},
+       {{"whctl check", "of a copy, in a process of its own, while the daemon goes on"},
+        {"whctl check -o json", "with the rows of each table"}},
+       check_store,
+       Manner::plain,
+       "Every record is read and verified, and what the store keeps twice is compared: indexes, names, ranges and "
+       "counts. "
+       "Nothing is repaired: restore a backup, or go on with what can be read."},
       {"api",
        "calls the API as it is",
        {{"METHOD", Role::text, "GET, POST, ..."}, {"PATH", Role::text, "/v1/..."}},

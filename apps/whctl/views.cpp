@@ -234,4 +234,24 @@ const View& signature_view() {
   return view;
 }
 
+const View& backup_view() {
+  static const std::vector<Column> columns{
+      {"FILE", "file"}, {"STORE", "store_id"}, {"CREATED", "created_at", Look::time}, {"BYTES", "bytes", Look::bytes}};
+  static const View view{"file", "file", columns, columns};
+  return view;
+}
+
+const View& check_view() {
+  static const std::vector<Column> columns{
+      {"Store", "store_id"}, {"Schema", "schema"}, {"Clean", "clean"}, {"Damage", "damage"}};
+  static const View view{"store_id", "store_id", columns, columns};
+  return view;
+}
+
+const View& finding_view() {
+  static const std::vector<Column> columns{{"TABLE", "table"}, {"FINDING", "detail", Look::text, shrinks}};
+  static const View view{"table", "table", columns, columns};
+  return view;
+}
+
 }  // namespace webhookd::whctl

@@ -21,4 +21,8 @@ const View& change_view();
 const View& batch_view();
 const View& signature_view();
 
+const View& backup_view();
+const View& check_view();
+const View& finding_view();
+
 }  // namespace webhookd::whctl

@@ -31,6 +31,7 @@ std::optional<Time> Engine::Impl::turn(Time now) {
     transport_.start(std::exchange(starts_, {}));
   }
   submit_settlements();
+  run_retention();
 
   next_wake_.reset();
   const auto wake_at = [this](Time time) { next_wake_ = next_wake_ ? std::min(*next_wake_, time) : time; };
@@ -44,6 +45,9 @@ std::optional<Time> Engine::Impl::turn(Time now) {
     wake_at(*resubmit_at_);
   }
   if (const auto wake = tasks_.next_wake(); wake && !stopped_) {
+    wake_at(*wake);
+  }
+  if (const auto wake = retention_.wake(); wake && !stopped_) {
     wake_at(*wake);
   }
   return next_wake_;

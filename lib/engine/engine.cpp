@@ -166,8 +166,12 @@ void Engine::Impl::take_accepted(AcceptJob& job, std::size_t first,
       continue;
     }
     answer = std::move((*results)[i - first]);
+    if (!answer && answer.error().code == base::ErrorCode::store_full) {
+      retention_.note_full(now_);
+    }
     if (answer && !answer->duplicate) {
       ++counted_.accepted;
+      retention_.note_write(now_);
       dispatch_fresh(*answer, job.events[i]);
     }
   }
@@ -349,10 +353,33 @@ void Engine::Impl::purge(WebhookId webhook) {
                          } else if (!step->done) {
                            purge(webhook);
                          } else if (lane) {
+                           retention_.note_write(now_);  // events may be left without messages
                            lane->purged = true;
                            retire_if_done(*lane);
                          }
                        }));
+}
+
+// ---- retention ------------------------------------------------------------------------------------------------
+
+void Engine::Impl::run_retention() {
+  if (stopped_) {
+    return;
+  }
+  if (const auto step = retention_.next_step(now_)) {
+    store_.expire(*step, back<store::Expired>([this](auto expired) { take_expired(expired); }));
+  }
+}
+
+void Engine::Impl::take_expired(const Result<store::Expired>& expired) {
+  if (!expired) {
+    log_.write(base::LogLevel::error, "retention_failed", {{"error", expired.error().detail}});
+  }
+  if (retention_.take(expired, now_)) {
+    const Retention::Removed& removed = retention_.removed();
+    log_.write(base::LogLevel::info, "retention",
+               {{"messages", std::to_string(removed.messages)}, {"events", std::to_string(removed.events)}});
+  }
 }
 
 void Engine::Impl::retire_if_done(Lane& lane) {
@@ -386,6 +413,7 @@ void Engine::Impl::cancel(domain::MessageId message, domain::Actor actor, Time n
                       registry_.each_lane([this](Lane& lane) { add_due(lane, store::DuePosition{}); });
                     }
                   }
+                  retention_.note_write(now_);
                   done(std::move(cancelled));
                 }));
 }

@@ -45,6 +45,8 @@ struct EngineOptions {
   std::size_t payload_bytes_max = std::size_t{64} << 20;  // event data held in memory for claimed messages
   Duration idempotency_window = 24h;
   std::size_t purge_step = 500;  // messages removed in one transaction
+  Duration retention_age = 30 * 24h;
+  std::uint64_t retention_max_bytes = ~std::uint64_t{0};
 };
 
 // What a producer sends, checked by the border for size, grammar and depth.

@@ -18,6 +18,7 @@
 #include "engine/engine.hpp"
 #include "engine/lane.hpp"
 #include "engine/registry.hpp"
+#include "engine/retention.hpp"
 #include "engine/slots.hpp"
 #include "engine/tasks.hpp"
 #include "engine/tracker.hpp"
@@ -35,7 +36,9 @@ class Engine::Impl {
         random_(random),
         log_(log),
         registry_(options.max_in_flight_per_host),
-        slots_(options.max_in_flight) {}
+        slots_(options.max_in_flight),
+        retention_(
+            {options.retention_age, options.retention_max_bytes, options.idempotency_window, options.purge_step}) {}
 
   // engine.cpp
   void start(Completion<void> done);
@@ -117,6 +120,9 @@ class Engine::Impl {
   void abort_flights_of(WebhookId webhook);
   void drop_ready(Lane& lane);
   void retire_if_done(Lane& lane);
+
+  void run_retention();
+  void take_expired(const Result<store::Expired>& expired);
 
   // dispatch.cpp
   void note_now(Time now) { now_ = now; }
@@ -202,6 +208,8 @@ class Engine::Impl {
   std::uint64_t horizon_ = 0;                           // heads of all buckets below are known
   std::optional<std::uint64_t> next_bucket_;            // the first with work at or above the horizon
   bool widening_ = false;
+
+  Retention retention_;
 
   std::unordered_map<AttemptKey, Flight> flights_;
   AttemptKey next_key_ = 1;

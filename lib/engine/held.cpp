@@ -150,6 +150,7 @@ void Engine::Impl::take_waited_out(const Result<std::vector<store::Settled>>& se
     registry_.each_lane([this](Lane& lane) { add_due(lane, store::DuePosition{}); });
     return;
   }
+  retention_.note_write(now_);
   for (const store::Settled& one : *settled) {
     if (one.changed) {
       log_.write(base::LogLevel::info, "message_failed",

@@ -139,6 +139,7 @@ void Engine::Impl::take_settled(const std::vector<store::Settlement>& settlement
     return;
   }
   base::check(result->size() == settlements.size(), "every settlement is answered");
+  retention_.note_write(now_);
   for (std::size_t i = 0; i < settlements.size(); ++i) {
     take_one_settled(settlements[i], (*result)[i]);
   }

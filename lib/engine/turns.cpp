@@ -39,6 +39,7 @@ void Engine::Impl::run_timers() {
 void Engine::Impl::forgive_endpoints(Time now) {
   log_.write(base::LogLevel::warning, "clock_jumped", {{"to", base::format_time(now)}});
   now_ = now;
+  retention_.begin_anew(now);
   registry_.each_lane([this](Lane& lane) {
     lane.health.renew();
     lane.pace = {};

@@ -39,6 +39,7 @@ class Changes {
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  Result<Expired> expire(const ExpireStep& step);
   Result<domain::EventType> put_type(const domain::EventType& type);
   Result<std::string> remove_type(const std::string& name);
 
@@ -82,6 +83,15 @@ class Changes {
   std::size_t remove_message(const WebhookMessage& entry);
   bool remove_due_entries(std::uint64_t webhook, std::size_t limit);
   void forget_webhook(std::uint64_t webhook);
+
+  // lmdb_expire.cpp
+  void expire_messages(const ExpireStep& step, bool is_pressed, Expired& answer);
+  void expire_events(const ExpireStep& step, bool is_pressed, Expired& answer);
+  void expire_message(const ExpireStep& step, const MessageRecord& record, Expired& answer);
+  void expire_event_if_bare(const ExpireStep& step, std::uint64_t event, Expired& answer);
+  bool has_messages(const EventHeader& event);
+  void remove_event(const domain::Event& event);
+  void remove_span_if_empty(std::uint64_t bucket);
 
   WriteTransaction& transaction_;
   Rows rows_;

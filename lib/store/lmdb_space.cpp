@@ -20,33 +20,51 @@ std::uint64_t Space::map_bytes_for(std::uint64_t quota_bytes) {
 
 std::uint64_t Space::exhausted_margin() const { return std::max(128 * mebibyte, env_.map_bytes() / 50); }
 
-bool Space::disk_is_short() const {
+std::optional<std::uint64_t> Space::disk_room() const {
   struct statvfs disk {};
   struct stat file {};
   if (limits_.disk_reserve_bytes == 0 || ::statvfs(limits_.directory.c_str(), &disk) != 0 ||
       ::fstat(env_.file(), &file) != 0) {
-    return false;  // a disk that cannot be asked will fail the commit itself
+    return std::nullopt;
   }
   const auto allocated = static_cast<std::uint64_t>(file.st_blocks) * 512;
-  const std::uint64_t reserved = allocated - std::min(allocated, env_.high_water_bytes());
-  return disk.f_bavail * disk.f_frsize + reserved < limits_.disk_reserve_bytes;
+  const std::uint64_t preallocated = allocated - std::min(allocated, env_.high_water_bytes());
+  return disk.f_bavail * disk.f_frsize + preallocated;
+}
+
+void Space::measure(std::uint64_t high_water) {
+  ReadTransaction view(reads_);
+  used_ = high_water - std::min(high_water, view.free_bytes());
+  growth_ = 0;
+  refreshes_until_measured_ = refreshes_between_measures;
 }
 
 void Space::refresh() {
-  disk_is_short_ = disk_is_short();
   const std::uint64_t high_water = env_.high_water_bytes();
-  if (high_water <= full_at()) {
+  const auto room = disk_room();
+  const bool may_be_short = room && *room < limits_.disk_reserve_bytes;
+  if (high_water <= full_at() && !may_be_short) {
     used_ = high_water;
     growth_ = 0;
+    refreshes_until_measured_ = 0;
+    disk_is_short_ = false;
     return;
   }
   // The list of free pages is long after large deletes: it is read when it decides, and now and then.
   if (is_full() || --refreshes_until_measured_ <= 0) {
-    ReadTransaction view(reads_);
-    used_ = high_water - std::min(high_water, view.free_bytes());
-    growth_ = 0;
-    refreshes_until_measured_ = refreshes_between_measures;
+    measure(high_water);
   }
+  const std::uint64_t free_pages = high_water - std::min(high_water, used_ + growth_);
+  disk_is_short_ = may_be_short && *room + free_pages < limits_.disk_reserve_bytes;
+}
+
+bool Space::is_above(std::uint64_t max_bytes) {
+  const std::uint64_t high_water = env_.high_water_bytes();
+  if (!is_full() && high_water <= max_bytes) {
+    return false;
+  }
+  measure(high_water);
+  return used_ > max_bytes || is_full();
 }
 
 std::string Space::why_full() const {
@@ -59,7 +77,14 @@ std::string Space::why_full() const {
 }
 
 bool Space::is_full(ReadTransaction& view) const {
-  return (env_.high_water_bytes() > full_at() && used_bytes(view) > full_at()) || disk_is_short();
+  const auto room = disk_room();
+  const bool may_be_short = room && *room < limits_.disk_reserve_bytes;
+  const std::uint64_t high_water = env_.high_water_bytes();
+  if (high_water <= full_at() && !may_be_short) {
+    return false;
+  }
+  const std::uint64_t used = used_bytes(view);
+  return used > full_at() || (may_be_short && *room + high_water - used < limits_.disk_reserve_bytes);
 }
 
 }  // namespace webhookd::store

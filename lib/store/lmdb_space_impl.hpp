@@ -1,4 +1,5 @@
-// How much room there is: the quota on pages in use, and the reserve that the file system must keep. Above either, new
+// How much room there is: the quota on pages in use, and the reserve that must stay between what the file system has
+// free, with the free pages of the store's own file, which never shrinks, and nothing. Above either, new
 // events are refused and attempts are logged without the receiver's answer, while outcomes, cancels and deletes go on:
 // the map is much larger than the quota, because LMDB without a free page cannot even delete.
 //
@@ -6,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "store/lmdb_env_impl.hpp"
@@ -32,6 +34,8 @@ class Space {
   // New events are refused. One event may have gone past the line; the map has room for it.
   bool is_full() const { return is_over_quota() || disk_is_short_; }
   std::string why_full() const;
+  // More is used than this, or the store is full: retention has to make room.
+  bool is_above(std::uint64_t max_bytes);
   // Nearly all of the map is in use: only what must be recorded is.
   bool is_exhausted() const { return used_ + exhausted_margin() > env_.map_bytes(); }
 
@@ -43,7 +47,10 @@ class Space {
   std::uint64_t full_at() const { return limits_.quota_bytes / 100 * 95; }
   std::uint64_t exhausted_margin() const;
   bool is_over_quota() const { return used_ + growth_ > full_at(); }
-  bool disk_is_short() const;
+  // What can be written before the file system has no more than its reserve, without the free pages of the file.
+  // Nothing when it cannot be asked: then the commit itself will fail.
+  std::optional<std::uint64_t> disk_room() const;
+  void measure(std::uint64_t high_water);
 
   const Env& env_;
   ReadPool& reads_;

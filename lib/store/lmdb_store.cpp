@@ -230,6 +230,9 @@ class LmdbStore final : public Store {
     write(limit * 5, 0, std::move(done),
           [webhook, limit](Changes& changes) { return changes.purge_webhook(webhook, limit); });
   }
+  void expire(ExpireStep step, Completion<Expired> done) override {
+    write(step.limit * 6, 0, std::move(done), [step](Changes& changes) { return changes.expire(step); });
+  }
   void put_type(domain::EventType type, Completion<domain::EventType> done) override {
     const std::size_t bytes = type.schema.size() + type.example.size();
     write(1, bytes, std::move(done), [type = std::move(type)](Changes& changes) { return changes.put_type(type); });

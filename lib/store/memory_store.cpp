@@ -54,6 +54,7 @@ class State {
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  Expired expire(const ExpireStep& step);
   Result<domain::EventType> put_type(const domain::EventType& type);
   Result<std::string> remove_type(const std::string& name);
 
@@ -103,6 +104,11 @@ class State {
   DueKey due_key(const Message& message) const;
   bool is_shown(const MessageFilter& filter, const Message& message) const;
   void remove_message(std::uint64_t sequence);
+  void expire_messages(const ExpireStep& step, Expired& answer);
+  void expire_message(const ExpireStep& step, const Message& message, Expired& answer);
+  void expire_events(const ExpireStep& step, Expired& answer);
+  bool has_messages(const StoredEvent& stored) const;
+  void remove_event(std::uint64_t sequence);
 
   std::uint64_t tag_key_;
   std::uint64_t next_event_ = 1;
@@ -464,6 +470,92 @@ Result<PurgeStep> State::purge_webhook(WebhookId id, std::size_t limit) {
   return step;
 }
 
+// ---- retention ------------------------------------------------------------------------------------------------
+
+Expired State::expire(const ExpireStep& step) {
+  Expired answer;
+  answer.after = step.after;
+  answer.after_event = step.after_event;
+  expire_messages(step, answer);
+  if (answer.done) {
+    expire_events(step, answer);
+  }
+  return answer;
+}
+
+void State::expire_messages(const ExpireStep& step, Expired& answer) {
+  for (auto at = feed_.upper_bound(step.after); at != feed_.end();) {
+    const auto [number, sequence] = *at++;
+    if (messages_.at(sequence).change == 0) {
+      continue;  // it never changed, so it waits
+    }
+    const Message message = messages_.at(sequence).message;
+    const bool is_deleting = webhooks_.at(message.webhook.sequence()).deleting;
+    const Disposal disposal = is_deleting ? Disposal::pass : disposal_of(step, message, full_);
+    if (disposal == Disposal::stop) {
+      answer.next = message.settled_at;
+      break;
+    }
+    if (disposal == Disposal::remove && answer.messages == step.limit) {
+      return;
+    }
+    answer.after = number;
+    if (disposal == Disposal::remove) {
+      expire_message(step, message, answer);
+    }
+  }
+  answer.done = true;
+}
+
+void State::expire_message(const ExpireStep& step, const Message& message, Expired& answer) {
+  ++answer.messages;
+  remove_message(message.id.sequence());
+  by_webhook_[message.webhook.sequence()].erase(message.id.sequence());
+  const StoredEvent& event = events_.at(message.event.sequence());
+  if (!has_messages(event) && !is_kept_for_its_key(step, *event.event)) {
+    ++answer.events;
+    remove_event(message.event.sequence());
+  }
+}
+
+void State::expire_events(const ExpireStep& step, Expired& answer) {
+  answer.done = false;
+  const bool is_pressed = full_ && answer.messages == 0;
+  for (auto at = events_.upper_bound(step.after_event); at != events_.end();) {
+    const auto& [sequence, stored] = *at++;
+    const Disposal disposal = disposal_of(step, *stored.event, is_pressed);
+    if (disposal == Disposal::stop) {
+      answer.next = std::min(answer.next.value_or(stored.event->accepted_at), stored.event->accepted_at);
+      break;
+    }
+    const bool goes = disposal == Disposal::remove && !has_messages(stored);
+    if (goes && answer.messages + answer.events >= step.limit) {
+      return;
+    }
+    answer.after_event = sequence;
+    if (goes) {
+      ++answer.events;
+      remove_event(sequence);
+    }
+  }
+  answer.after_event = 0;
+  answer.done = true;
+}
+
+bool State::has_messages(const StoredEvent& stored) const {
+  const auto first = messages_.lower_bound(stored.first_message);
+  return first != messages_.end() && first->first < stored.first_message + stored.message_count;
+}
+
+void State::remove_event(std::uint64_t sequence) {
+  const auto found = events_.find(sequence);
+  const auto key = idempotency_.find(found->second.event->idempotency_key);
+  if (key != idempotency_.end() && key->second == sequence) {
+    idempotency_.erase(key);
+  }
+  events_.erase(found);
+}
+
 Result<domain::EventType> State::put_type(const domain::EventType& type) {
   types_[type.name] = type;
   return type;
@@ -791,6 +883,9 @@ class MemoryStoreImpl final : public MemoryStore {
   }
   void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
     queue([webhook, limit](State& state) { return state.purge_webhook(webhook, limit); }, std::move(done));
+  }
+  void expire(ExpireStep step, Completion<Expired> done) override {
+    queue([step](State& state) { return Result<Expired>(state.expire(step)); }, std::move(done));
   }
   void put_type(domain::EventType type, Completion<domain::EventType> done) override {
     queue([type = std::move(type)](State& state) { return state.put_type(type); }, std::move(done));

@@ -153,6 +153,24 @@ Result<std::string> move_aside(const StorePaths& paths, base::Time now) {
   return kept;
 }
 
+// Root restores for the user that the data directory belongs to.
+Result<void> give_to_owner(const StorePaths& paths) {
+  struct stat owner {};
+  if (::stat(paths.root.c_str(), &owner) != 0) {
+    return system_error("cannot examine", paths.root, errno);
+  }
+  if (::geteuid() != 0 || owner.st_uid == 0) {
+    return {};
+  }
+  for (const std::string& path :
+       {paths.unfinished, paths.unfinished + "/data.mdb", paths.unfinished + "/lock.mdb", paths.lock, paths.marker}) {
+    if (exists(path) && ::lchown(path.c_str(), owner.st_uid, owner.st_gid) != 0) {
+      return system_error("cannot give to the owner of the data directory", path, errno);
+    }
+  }
+  return {};
+}
+
 Result<RestoreReport> restore_into(const RestoreOptions& options, const StorePaths& paths, const FileDescriptor& backup,
                                    const RestoreProgress& progress) {
   const auto size = size_of(backup, options.file);
@@ -183,6 +201,9 @@ Result<RestoreReport> restore_into(const RestoreOptions& options, const StorePat
   // Named before it is there: cut off here, the daemon refuses to begin anew and says what is missing.
   if (auto marked = write_marker(paths, head->store_id); !marked) {
     return marked.error();
+  }
+  if (auto given = give_to_owner(paths); !given) {
+    return given.error();
   }
   if (auto finished = finish_creation(paths); !finished) {
     return finished.error();

@@ -98,6 +98,27 @@ Result<void> check_same_event(const domain::Event& first, const domain::Event& a
                {}};
 }
 
+Disposal disposal_of(const ExpireStep& step, const domain::Message& message, bool is_pressed) {
+  if (message.is_waiting() || !message.settled_at || *message.settled_at > step.now) {
+    return Disposal::pass;
+  }
+  return is_pressed || *message.settled_at < step.before ? Disposal::remove : Disposal::stop;
+}
+
+Disposal disposal_of(const ExpireStep& step, const domain::Event& event, bool is_pressed) {
+  if (event.accepted_at > step.now) {
+    return Disposal::pass;
+  }
+  if (!is_pressed && event.accepted_at >= step.before) {
+    return Disposal::stop;
+  }
+  return is_kept_for_its_key(step, event) ? Disposal::pass : Disposal::remove;
+}
+
+bool is_kept_for_its_key(const ExpireStep& step, const domain::Event& event) {
+  return !event.idempotency_key.empty() && event.accepted_at >= step.remembered_since;
+}
+
 bool matches_message(const MessageFilter& filter, const domain::Message& message) {
   const auto bit = std::uint32_t{1} << static_cast<unsigned>(message.status);
   return (filter.statuses & bit) != 0 && (!filter.webhook || *filter.webhook == message.webhook) &&

@@ -40,6 +40,20 @@ bool is_remembered(Time accepted_at, Duration window, Time now);
 // The same key stands for the same type and the same bytes; anything else is idempotency_conflict.
 Result<void> check_same_event(const domain::Event& first, const domain::Event& again);
 
+// ---- retention ------------------------------------------------------------------------------------------------
+
+enum class Disposal {
+  remove,
+  pass,  // it waits, or its time is not to be trusted: what settled later may still go
+  stop,  // too young, and so is what settled later
+};
+// `is_pressed`: more is used than should be, so age does not matter.
+Disposal disposal_of(const ExpireStep& step, const domain::Message& message, bool is_pressed);
+// Of an event; one that has messages stays even so.
+Disposal disposal_of(const ExpireStep& step, const domain::Event& event, bool is_pressed);
+// An event without messages stays while its idempotency key is remembered.
+bool is_kept_for_its_key(const ExpireStep& step, const domain::Event& event);
+
 // ---- lists ----------------------------------------------------------------------------------------------------
 
 // What the message alone decides of a filter: webhook, status, time and code.

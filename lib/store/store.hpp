@@ -193,6 +193,28 @@ struct PurgeStep {
   bool done = false;          // nothing of the webhook is left
 };
 
+// ---- retention ------------------------------------------------------------------------------------------------
+
+// One bounded step of removing what settled long ago: messages in the order in which they settled, with their attempts,
+// and an event with its last message. Messages that wait are never removed, and what counts them keeps counting.
+struct ExpireStep {
+  Time before{};                  // messages that settled earlier go, and events without messages accepted earlier
+  Time now{};                     // what settled later than this waits for its time: the clock was set back
+  Time remembered_since{};        // an event with an idempotency key that was accepted later stays, for its key
+  std::uint64_t max_bytes = 0;    // above this many used bytes, or when full: whatever settled first goes as well
+  std::uint64_t after = 0;        // position in the feed of changes, and
+  std::uint64_t after_event = 0;  // event, up to which everything was looked at
+  std::size_t limit = 0;          // messages and events removed, at most
+};
+struct Expired {
+  std::uint64_t messages = 0;  // removed
+  std::uint64_t events = 0;
+  std::uint64_t after = 0;  // where the next step goes on
+  std::uint64_t after_event = 0;
+  bool done = false;         // nothing more is to be removed now
+  std::optional<Time> next;  // settled_at or accepted_at of the oldest that was left for its age
+};
+
 // ---- lists ----------------------------------------------------------------------------------------------------
 
 // Which messages a list or the feed of changes shows.
@@ -363,6 +385,7 @@ class Store {
   virtual void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) = 0;
   // Removes up to `limit` messages of a deleting webhook, with attempts and due entries; at the end the webhook itself.
   virtual void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) = 0;
+  virtual void expire(ExpireStep step, Completion<Expired> done) = 0;
   virtual void put_type(domain::EventType type, Completion<domain::EventType> done) = 0;
   virtual void remove_type(std::string name, Completion<std::string> done) = 0;
 

@@ -75,6 +75,9 @@ class LockedStore final : public store::Store {
   void purge_webhook(base::WebhookId id, std::size_t limit, Completion<store::PurgeStep> done) override {
     write([&] { inner_->purge_webhook(id, limit, std::move(done)); });
   }
+  void expire(store::ExpireStep step, Completion<store::Expired> done) override {
+    write([&] { inner_->expire(step, std::move(done)); });
+  }
   void put_type(domain::EventType type, Completion<domain::EventType> done) override {
     write([&] { inner_->put_type(std::move(type), std::move(done)); });
   }

@@ -37,10 +37,17 @@ struct Seen {
   Time recovered_at{};
 };
 
+// The promises are looked at in the end, in what is left then: nothing may have gone for its age.
+engine::EngineOptions keeping_all() {
+  engine::EngineOptions options;
+  options.retention_age = 3650 * 24h;
+  return options;
+}
+
 class Simulation {
  public:
   explicit Simulation(const SimulationOptions& options)
-      : options_(options), world_(options.seed), draw_(base::mix64(options.seed + 1)) {
+      : options_(options), world_(options.seed, keeping_all()), draw_(base::mix64(options.seed + 1)) {
     world_.receive = [this](const auto& request) { return answer(request); };
     world_.on_start = [this](const auto& request) { check_start(request); };
     world_.crash_now = [this](bool& after_commit) { return draw_crash(after_commit); };

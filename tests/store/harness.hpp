@@ -109,6 +109,9 @@ class Asker {
   Result<store::PurgeStep> purge(WebhookId id, std::size_t limit) {
     return ask<store::PurgeStep>([&](auto done) { store().purge_webhook(id, limit, std::move(done)); });
   }
+  store::Expired expire(store::ExpireStep step) {
+    return ask<store::Expired>([&](auto done) { store().expire(step, std::move(done)); }).value();
+  }
   Result<domain::EventType> put_type(domain::EventType type) {
     return ask<domain::EventType>([&](auto done) { store().put_type(std::move(type), std::move(done)); });
   }

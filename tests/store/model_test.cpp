@@ -251,11 +251,11 @@ class Player {
 
   void random_write() {
     pass_time();
-    static constexpr std::array<void (Player::*)(), 22> writes = {
+    static constexpr std::array<void (Player::*)(), 23> writes = {
         &Player::accept,   &Player::accept, &Player::accept, &Player::accept, &Player::settle, &Player::settle,
         &Player::settle,   &Player::settle, &Player::settle, &Player::accept, &Player::cancel, &Player::retry,
-        &Player::wait_out, &Player::cancel, &Player::retry,  &Player::edit,   &Player::accept, &Player::purge,
-        &Player::settle,   &Player::rare,   &Player::bulk,   &Player::bulk};
+        &Player::wait_out, &Player::expire, &Player::retry,  &Player::edit,   &Player::accept, &Player::purge,
+        &Player::settle,   &Player::rare,   &Player::bulk,   &Player::bulk,   &Player::cancel};
     (this->*writes[random_.below(writes.size())])();
   }
 
@@ -397,6 +397,28 @@ class Player {
         } else {
           done(step.error());
         }
+      });
+    });
+  }
+
+  void expire() {
+    store::ExpireStep step;
+    step.before = now_ - std::chrono::hours(random_.below(72));
+    step.now = now_;
+    step.remembered_since = now_ - std::chrono::hours(24);
+    step.max_bytes = ~std::uint64_t{0};
+    step.after = random_.below(3) == 0 ? random_.below(newest_message_) : 0;
+    step.after_event = random_.below(10) == 0 ? random_.below(newest_message_) : 0;
+    step.limit = 1 + random_.below(40);
+    pair_.write<std::string>([=](Store& store, auto done) {
+      store.expire(step, [done = std::move(done)](Result<store::Expired> result) mutable {
+        if (!result) {
+          done(result.error());
+          return;
+        }
+        done(std::to_string(result->messages) + " " + std::to_string(result->events) + " " +
+             std::to_string(result->after) + " " + std::to_string(result->after_event) +
+             (result->done ? " done " : " more ") + (result->next ? say(*result->next) : ""));
       });
     });
   }

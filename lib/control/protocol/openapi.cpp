@@ -107,6 +107,13 @@ constexpr std::array schemas = {
 "key":{"type":"string"},"from":{"type":"string","description":"as spelled in the file"},"to":{"type":"string"},
 "effect":{"type":"string","enum":["now","restart"],"description":"restart: the daemon keeps the old value"}}}}}})"},
     Schema{"Metrics", R"({"type":"string"})"},
+    Schema{"Backup", R"({"type":"string","format":"binary",
+"description":"a line that begins with webhookd-backup and says `bytes`, that many bytes, a line with their checksum"})"},
+    Schema{"CheckReport", R"({"type":"object","properties":{"clean":{"type":"boolean"},"store_id":{"type":"string"},
+"schema":{"type":"integer"},"tables":{"type":"array","items":{"type":"object","properties":{"table":{"type":"string"},
+"rows":{"type":"integer"}}}},"damage":{"type":"integer","description":"findings in all"},
+"findings":{"type":"array","description":"the first 1000","items":{"type":"object","properties":{
+"table":{"type":"string"},"detail":{"type":"string"}}}}}})"},
     Schema{"OpenApi", R"({"type":"object"})"},
     Schema{"Delivery", R"({"type":"object","description":"the body in the format `standard`; members in this order",
 "properties":{"type":{"type":"string"},"data":{},"timestamp":{"type":"string","format":"date-time"}}})"},

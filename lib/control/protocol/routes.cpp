@@ -147,6 +147,12 @@ constexpr std::array table = {
           false, 200, "Reload"},
     Route{O::show_metrics, "metrics", "GET", "/metrics", Role::read, "Figures in Prometheus' text format 0.0.4",
           no_query, no_body, false, 200, "Metrics", media::text},
+    Route{O::back_up, "backUp", "POST", "/v1/admin/backup", Role::admin,
+          "A consistent copy of the store, with a head and a seal", no_query, no_body, false, 200, "Backup",
+          media::octets},
+    Route{O::check_store, "checkStore", "POST", "/v1/admin/check", Role::admin,
+          "Reads the whole of a copy of the store, in a process of its own", no_query, no_body, false, 200,
+          "CheckReport"},
 };
 
 // Whether `path` fits `pattern`; `argument` is what stands for {…}, still encoded.

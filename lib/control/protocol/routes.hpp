@@ -52,6 +52,8 @@ enum class Operation {
   advance_clock,
   reload,
   show_metrics,
+  back_up,
+  check_store,
 };
 
 namespace media {
@@ -59,6 +61,7 @@ inline constexpr std::string_view json = "application/json";
 inline constexpr std::string_view text = "text/plain";
 inline constexpr std::string_view ndjson = "application/x-ndjson";
 inline constexpr std::string_view merge_patch = "application/merge-patch+json";
+inline constexpr std::string_view octets = "application/octet-stream";
 }  // namespace media
 
 struct Body {

@@ -70,6 +70,10 @@ Handler handler_of(protocol::Operation operation) {
       return reload;
     case O::show_metrics:
       return show_metrics;
+    case O::back_up:
+      return back_up;
+    case O::check_store:
+      return check_store;
   }
   base::check(false, "every operation has a handler");
   return nullptr;

@@ -32,6 +32,10 @@ using AdvanceClock = std::function<void(base::Duration by, base::Completion<base
 // Reads the configuration anew, or only says what it would do; answers what changed.
 using Reload = std::function<void(bool dry_run, base::Completion<std::vector<protocol::SettingChange>> done)>;
 
+// Reads the whole of a copy of the store, in a process of its own, and answers its report as JSON.
+using CheckCopy =
+    std::function<void(std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done)>;
+
 // Where metrics are served over TCP as well.
 struct MetricsPlace {
   domain::AddressBytes address;  // a loopback one
@@ -54,7 +58,8 @@ struct ServerOptions {
   base::Time started_at{};
   AdvanceClock advance_clock;  // empty without --test-clock
   std::optional<MetricsPlace> metrics_listen;
-  Reload reload;  // required where the route is used
+  Reload reload;         // required where the route is used
+  CheckCopy check_copy;  // likewise
   // crypto's: secrets of new webhooks and rotations, and the "whpk_" text of an ed25519 secret. Both are required.
   std::function<domain::Secret(domain::SecretKind)> generate_secret;
   std::function<std::string(const domain::Secret&)> public_key_text;

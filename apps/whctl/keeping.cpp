@@ -1,0 +1,257 @@
+// Commands about the store as a whole: backup, check.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+#include "base/file_descriptor.hpp"
+#include "control/protocol/json_write.hpp"
+#include "domain/backup.hpp"
+#include "parse.hpp"
+#include "session.hpp"
+#include "views.hpp"
+
+namespace webhookd::whctl {
+
+using client::failure;
+using client::Result;
+
+namespace {
+
+// A line on a terminal's standard error that is written over and over.
+class ProgressLine {
+ public:
+  explicit ProgressLine(Session& session)
+      : session_(session), is_shown_(session.console().err_is_terminal && !session.settings().is_quiet) {}
+  ~ProgressLine() {
+    if (has_text_) session_.console().err.write("\r\x1b[K");
+  }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(const std::string& text) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!is_shown_ || now - shown_at_ < std::chrono::milliseconds(100)) return;
+    shown_at_ = now;
+    has_text_ = true;
+    session_.console().err.write("\r\x1b[K" + text);
+    session_.console().err.flush();
+  }
+
+ private:
+  Session& session_;
+  bool is_shown_;
+  bool has_text_ = false;
+  std::chrono::steady_clock::time_point shown_at_{};
+};
+
+// ---- backup -----------------------------------------------------------------------------------------------------
+
+// Takes the name of the backup only when all of it is on the disk and its seal fits; otherwise nothing is left.
+class BackupFile {
+ public:
+  explicit BackupFile(std::string name) : name_(std::move(name)), unfinished_(name_ + ".part") {}
+  ~BackupFile() {
+    if (file_.is_open()) ::unlink(unfinished_.c_str());
+  }
+  BackupFile(const BackupFile&) = delete;
+  BackupFile& operator=(const BackupFile&) = delete;
+
+  Result<void> open() {
+    struct stat status {};
+    if (::stat(name_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+      return failure(client::codes::usage, name_, "is there and no file: name another place");
+    }
+    ::unlink(unfinished_.c_str());  // of a backup that was cut off; with another mode perhaps
+    file_ = base::FileDescriptor(::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!file_.is_open()) return failed(unfinished_, errno);
+    return {};
+  }
+
+  // A first failure is kept for finish(); the rest is then dropped.
+  void take(std::string_view bytes) {
+    if (fault_.code.empty() && write_errno_ == 0) {
+      if (auto fed = reader_.feed(bytes, [](std::string_view) {}); !fed) {
+        fault_ = failure(client::codes::bad_answer, name_, fed.error().detail);
+        return;
+      }
+      write(bytes);
+    }
+  }
+
+  Result<domain::BackupHead> finish() {
+    if (write_errno_ != 0) return failed(unfinished_, write_errno_);
+    if (!fault_.code.empty()) return fault_;
+    if (auto ended = reader_.end(); !ended) {
+      return failure(client::codes::bad_answer, name_, ended.error().detail);
+    }
+    if (::fsync(file_.get()) != 0) return failed(unfinished_, errno);
+    if (::rename(unfinished_.c_str(), name_.c_str()) != 0) return failed(name_, errno);
+    file_.close();
+    const auto slash = name_.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : name_.substr(0, slash + 1);
+    const base::FileDescriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!parent.is_open() || ::fsync(parent.get()) != 0) return failed(directory, errno);
+    return reader_.head();
+  }
+
+  const domain::BackupReader& reader() const { return reader_; }
+
+ private:
+  static client::Failure failed(const std::string& path, int number) {
+    return failure(client::codes::io, path, std::strerror(number));
+  }
+  void write(std::string_view bytes) {
+    while (!bytes.empty() && write_errno_ == 0) {
+      const auto written = ::write(file_.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno != EINTR) write_errno_ = errno;
+      bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
+    }
+  }
+
+  std::string name_;
+  std::string unfinished_;
+  base::FileDescriptor file_;
+  domain::BackupReader reader_;
+  client::Failure fault_;
+  int write_errno_ = 0;
+};
+
+std::string progress_of(const domain::BackupReader& reader, std::uint64_t received) {
+  if (!reader.has_head()) return "copying the store";
+  const std::uint64_t total = std::max<std::uint64_t>(reader.head().data_bytes, 1);
+  return std::to_string(std::min<std::uint64_t>(received * 100 / total, 100)) + " % of " +
+         bytes_for_people(static_cast<double>(total));
+}
+
+std::string made_backup(const std::string& file, const domain::BackupHead& head) {
+  std::string text;
+  protocol::JsonWriter json(text);
+  json.begin_object().name("file").string(file).name("store_id").string(head.store_id);
+  json.name("schema").number(std::uint64_t{head.schema}).name("created_at").time(head.created_at);
+  json.name("bytes").number(head.data_bytes).end_object();
+  return text;
+}
+
+// ---- check ------------------------------------------------------------------------------------------------------
+
+std::string path_of_daemon() {
+  std::array<char, 4096> path{};
+  const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
+  const std::string own(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::string beside = own.substr(0, own.rfind('/') + 1) + "webhookd";
+  return ::access(beside.c_str(), X_OK) == 0 ? beside : "webhookd";
+}
+
+// What webhookd says of the directory; it shares our standard error.
+Result<std::string> run_offline_check(const std::string& directory) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failure(client::codes::io, "check", std::strerror(errno));
+  const base::FileDescriptor from_daemon(ends[0]);
+  base::FileDescriptor to_tool(ends[1]);
+  const std::string program = path_of_daemon();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(to_tool.get(), STDOUT_FILENO);
+    ::execlp(program.c_str(), "webhookd", "--check-store", directory.c_str(), nullptr);
+    constexpr std::string_view said = "whctl: webhookd: cannot be run\n";
+    static_cast<void>(::write(STDERR_FILENO, said.data(), said.size()) == 0);
+    ::_exit(127);
+  }
+  to_tool.close();
+  std::string report;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const auto got = ::read(from_daemon.get(), buffer.data(), buffer.size());
+    if (got > 0) {
+      report.append(buffer.data(), static_cast<std::size_t>(got));
+    } else if (got == 0 || errno != EINTR) {
+      break;
+    }
+  }
+  int status = 0;
+  while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (report.empty()) return failure(client::codes::io, directory, "the store could not be checked");
+  return report;
+}
+
+Result<Document> report_of(Session& session, const Invocation& invocation) {
+  if (invocation.has("offline")) {
+    auto report = run_offline_check(invocation.value("offline"));
+    if (!report) return report.error();
+    auto document = Document::parse(std::move(*report));
+    if (!document) return failure(client::codes::bad_answer, "webhookd", "the report is not JSON");
+    return std::move(*document);
+  }
+  client::Request request;
+  request.method = "POST";
+  request.target = "/v1/admin/check";
+  request.silence_timeout = std::nullopt;  // it answers when the whole store was read
+  auto answer = session.exchange(request);
+  if (!answer) return answer.error();
+  return std::move(answer->document);
+}
+
+double rows_of(Json report) {
+  double rows = 0;
+  for (const auto& table : report["tables"].elements()) rows += table["rows"].number().value_or(0);
+  return rows;
+}
+
+}  // namespace
+
+Result<ExitCode> back_up_store(Session& session, const Invocation& invocation) {
+  const std::string& name = invocation.value("FILE");
+  BackupFile file(name);
+  if (auto opened = file.open(); !opened) return opened.error();
+  client::Request request;
+  request.method = "POST";
+  request.target = "/v1/admin/backup";
+  request.silence_timeout = std::nullopt;  // the copy is made before its first byte comes
+  std::string kept;                        // the start of the answer, when it is a problem
+  std::uint64_t received = 0;
+  ProgressLine line(session);
+  line.show("copying the store");
+  const auto head = session.connection().request(request, [&](std::string_view piece) {
+    constexpr std::size_t kept_max = 64 * 1024;
+    if (kept.size() < kept_max) kept.append(piece.substr(0, kept_max - kept.size()));
+    received += piece.size();
+    file.take(piece);
+    line.show(progress_of(file.reader(), received));
+  });
+  if (!head) return head.error();
+  if (head->status < 200 || head->status > 299) return client::failure_of(head->status, kept);
+  const auto backup = file.finish();
+  if (!backup) return backup.error();
+  const std::string made = made_backup(name, *backup);
+  const auto printed = session.output().made(backup_view(), Json(made));
+  if (!printed) return printed.error();
+  return ExitCode::done;
+}
+
+Result<ExitCode> check_store(Session& session, const Invocation& invocation) {
+  const auto document = report_of(session, invocation);
+  if (!document) return document.error();
+  const Json report = document->root();
+  const bool is_clean = report["clean"].truth();
+  if (session.output().is_json()) {
+    const auto printed = session.output().object(check_view(), report);
+    if (!printed) return printed.error();
+  } else if (!is_clean) {
+    const auto printed = session.output().list(finding_view(), report["findings"].elements());
+    if (!printed) return printed.error();
+  }
+  session.note("store " + report["store_id"].text() + ": " +
+               (is_clean ? "clean" : report["damage"].plain() + " places are damaged") + ", " +
+               std::to_string(static_cast<std::uint64_t>(rows_of(report))) + " rows");
+  return is_clean ? ExitCode::done : ExitCode::failure;
+}
+
+}  // namespace webhookd::whctl

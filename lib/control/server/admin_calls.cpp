@@ -1,0 +1,96 @@
+// Copies of the store: sent away as a backup, or read as a whole by a process of its own.
+#include <unistd.h>
+
+#include "control/server/call_impl.hpp"
+#include "domain/backup.hpp"
+
+namespace webhookd::server {
+
+namespace {
+
+constexpr std::size_t piece_bytes = std::size_t{256} << 10;
+
+asio::awaitable<Result<store::StoreCopy>> copy_store(Context& context) {
+  store::Store& store = context.world.store;
+  auto copy = [&store](Completion<store::StoreCopy> done) { store.copy(std::move(done)); };
+  return ask<store::StoreCopy>(context, std::move(copy));
+}
+
+// The next piece; empty when the file cannot be read.
+std::string read_piece(const store::StoreCopy& copy, std::uint64_t at) {
+  std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(piece_bytes, copy.bytes - at)), '\0');
+  const ssize_t got = ::pread(copy.file->get(), piece.data(), piece.size(), static_cast<off_t>(at));
+  piece.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return piece;
+}
+
+// False when the peer is gone or the copy cannot be read: what was sent then has no seal.
+asio::awaitable<bool> send_backup(const store::StoreCopy& copy, base::Time now, StreamedAnswer& stream) {
+  domain::BackupWriter writer;
+  domain::BackupHead head;
+  head.store_id = copy.store_id;
+  head.schema = copy.schema;
+  head.version = WEBHOOKD_VERSION;
+  head.created_at = now;
+  head.data_bytes = copy.bytes;
+  std::string piece = writer.begin(head);
+  bool written = co_await stream.write(std::move(piece));
+  for (std::uint64_t at = 0; at < copy.bytes && written;) {
+    piece = read_piece(copy, at);
+    if (piece.empty()) {
+      co_return false;
+    }
+    at += piece.size();
+    writer.add(piece);
+    written = co_await stream.write(std::move(piece));
+  }
+  if (!written) {
+    co_return false;
+  }
+  piece = writer.seal();
+  written = co_await stream.write(std::move(piece));
+  co_return written;
+}
+
+}  // namespace
+
+Reply back_up(Context& context, const Request& request) {
+  const auto copy = co_await copy_store(context);
+  if (!copy) {
+    co_return copy.error();
+  }
+  const base::Time now = context.world.clock.now();
+  context.world.log.write(base::LogLevel::info, "backup_started", {{"bytes", std::to_string(copy->bytes)}});
+  StreamedAnswer stream(request, protocol::media::octets);
+  const bool sent = co_await send_backup(*copy, now, stream);
+  context.world.log.write(sent ? base::LogLevel::info : base::LogLevel::warning,
+                          sent ? "backup_sent" : "backup_broken_off", {{"bytes", std::to_string(copy->bytes)}});
+  if (sent) {
+    co_await stream.finish();
+  } else {
+    boost::system::error_code ignored;
+    request.session->socket.close(ignored);  // an answer without an end is no answer
+  }
+  Answer answer;
+  answer.streamed = true;
+  co_return answer;
+}
+
+Reply check_store(Context& context, const Request&) {
+  auto copy = co_await copy_store(context);
+  if (!copy) {
+    co_return copy.error();
+  }
+  auto check = [&context, file = std::move(copy->file)](Completion<std::string> done) {
+    context.options.check_copy(file, std::move(done));
+  };
+  auto report = co_await ask<std::string>(context, std::move(check));
+  if (!report) {
+    co_return report.error();
+  }
+  Answer answer;
+  answer.body = std::move(*report);
+  co_return answer;
+}
+
+}  // namespace webhookd::server
