@@ -241,20 +241,33 @@ std::vector<Command> event_commands() {
 std::vector<Command> message_commands() {
   return {
       {"logs",
-       "lists messages, newest first",
+       "lists messages, newest first, or what changed, oldest first",
        {{"WEBHOOK", Role::webhook, "only of this webhook", optional}},
-       {{"number", 'n', "N", "how many; 50 by default", Role::number},
+       {{"follow", 'f', "", "the latest, then every change as it happens, until interrupted"},
+        {"number", 'n', "N", "how many; 50 by default", Role::number},
         {"status", 0, "S,...", "only these", Role::text, optional, once, message_statuses(), true},
         {"event", 0, "TYPE", "only of this type", Role::event_type},
         {"since", 0, "T", "made at or after: a time, a date, today, yesterday, or how long ago (1h)", Role::time},
         {"until", 0, "T", "made before", Role::time},
         {"grep", 0, "TEXT", "only with this in id, type or failure"},
         {"code", 0, "CODE", "only with this last HTTP status: 503, or 5xx"},
-        {"reverse", 0, "", "oldest first"}},
+        {"reverse", 0, "", "oldest first"},
+        {"after-cursor", 0, "C", "what changed behind this cursor, oldest first; start: from the beginning"},
+        {"cursor-file", 0, "FILE", "what changed behind the cursor in this file, where the new one is then stored",
+         Role::file}},
        {{"whctl logs orders", "the latest of one webhook"},
-        {"whctl logs --status failed,retrying --since 1h", "what goes wrong"}},
+        {"whctl logs --status failed,retrying --since 1h", "what goes wrong"},
+        {"whctl logs -o jsonl --cursor-file seen", "in a loop: each change once"}},
        show_logs,
-       Manner::paged},
+       Manner::paged,
+       "With -f or a cursor, what is shown are changes: each message as it stands after its latest change, oldest "
+       "first. "
+       "With a cursor and without -f a message comes once, however often it changed. In JSON each such line has its "
+       "`cursor`, and a whole list its `next_cursor`.\n\n"
+       "The cursor file is replaced after the lines before it were written out. When it is missing or empty, the log "
+       "is "
+       "read from its beginning. -f goes on by itself when the daemon comes back after a restart, without losing or "
+       "repeating a line."},
       {"retry",
        "makes messages due now",
        {messages_argument},

@@ -1,14 +1,10 @@
 // Declarative commands: export, diff, apply; and import, which declares what other systems' exports say.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "import.hpp"
 #include "input.hpp"
 #include "manifest.hpp"
+#include "output_file.hpp"
 #include "plan.hpp"
 #include "safe_text.hpp"
 #include "session.hpp"
@@ -50,25 +46,6 @@ Result<std::vector<std::string>> declared_all(Session& session, const std::strin
   return texts;
 }
 
-// All of it or nothing, also when somebody reads the file meanwhile.
-Result<void> write_file(const std::string& path, const std::string& text) {
-  const std::string draft = path + ".new";
-  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return failure(client::codes::io, path, std::strerror(errno));
-  int fault = 0;
-  {
-    Channel channel(file);
-    channel.write(text);
-    channel.flush();
-    fault = channel.fault();
-  }
-  if (::close(file) != 0 && fault == 0) fault = errno;
-  if (fault == 0 && ::rename(draft.c_str(), path.c_str()) != 0) fault = errno;
-  if (fault == 0) return {};
-  ::unlink(draft.c_str());
-  return failure(client::codes::io, path, std::strerror(fault));
-}
-
 std::string counted(const std::vector<Step>& steps, Action action, std::string_view word) {
   const auto count = std::count_if(steps.begin(), steps.end(), [&](const Step& step) { return step.action == action; });
   return std::to_string(count) + " " + std::string(word);
@@ -100,7 +77,7 @@ Result<ExitCode> export_manifest(Session& session, const Invocation& invocation)
   const std::string text =
       is_json ? pretty_json(manifest_json(*webhooks, *types)) + "\n" : manifest_toml(*webhooks, *types);
   if (invocation.has("file") && file != "-") {
-    const auto written = write_file(file, text);
+    const auto written = write_whole_file(file, text, 0644);
     if (!written) return written.error();
     session.note("wrote " + safe_line(file) + ": " + std::to_string(webhooks->size()) + " webhooks, " +
                  std::to_string(types->size()) + " types");

@@ -1,4 +1,4 @@
-// Commands about messages: logs, retry, cancel, wait. (show is in show.cpp.)
+// Commands about messages: retry, cancel, wait. (logs is in logs.cpp, show in show.cpp.)
 #include <chrono>
 
 #include "control/protocol/json_write.hpp"
@@ -14,25 +14,6 @@ using client::failure;
 using client::Result;
 
 namespace {
-
-constexpr std::uint64_t log_lines_default = 50;
-constexpr std::uint64_t log_lines_max = 10'000'000;
-
-constexpr std::array log_filters{Filter{"WEBHOOK", "webhook"}, Filter{"event", "type"}, Filter{"status", "status"},
-                                 Filter{"code", "code"}, Filter{"grep", "q"}};
-
-Result<std::string> log_query(Session& session, const Invocation& invocation) {
-  Target query("/v1/messages");
-  query.add_given(invocation, log_filters);
-  for (const std::string_view name : {"since", "until"}) {
-    if (!invocation.has(name)) continue;
-    const auto time = time_value(invocation, name, [&] { return session.now(); });
-    if (!time) return time.error();
-    query.add(name, base::format_time(*time));
-  }
-  if (invocation.has("reverse")) query.add("order", "asc");
-  return query.text();
-}
 
 Result<ExitCode> act_on_messages(Session& session, const Invocation& invocation, std::string_view action) {
   std::string body;
@@ -82,24 +63,6 @@ Result<void> print_settled(Session& session, const std::deque<Document>& settled
 }
 
 }  // namespace
-
-Result<ExitCode> show_logs(Session& session, const Invocation& invocation) {
-  std::uint64_t limit = log_lines_default;
-  if (invocation.has("number")) {
-    const auto given = count_value(invocation, "number", log_lines_max);
-    if (!given) return given.error();
-    if (*given == 0) return failure(client::codes::usage, "--number", "at least 1");
-    limit = *given;
-  }
-  const auto query = log_query(session, invocation);
-  if (!query) return query.error();
-  const auto listed = session.list(*query, static_cast<std::size_t>(limit));
-  if (!listed) return listed.error();
-  const auto printed = session.output().list(message_view(), listed->items, listed->next_cursor);
-  if (!printed) return printed.error();
-  if (listed->items.empty() && session.console().out_is_terminal) session.note("no messages");
-  return ExitCode::done;
-}
 
 Result<ExitCode> retry_messages(Session& session, const Invocation& invocation) {
   return act_on_messages(session, invocation, "retry");

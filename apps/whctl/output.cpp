@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "base/text.hpp"
 #include "parse.hpp"
@@ -12,6 +13,7 @@
 
 namespace webhookd::whctl {
 
+using client::failure;
 using client::Result;
 
 namespace {
@@ -122,7 +124,7 @@ std::string Output::time_for_people(base::Time time) {
 
 std::string Output::time_text(Json time, bool with_absolute) {
   const std::string text = time.plain();
-  const auto parsed = options_.is_terminal ? base::parse_time(text) : std::nullopt;
+  const auto parsed = options_.is_terminal && !growing_ ? base::parse_time(text) : std::nullopt;
   if (!parsed) return text.empty() ? std::string(absent) : safe_line(text);
   return time_for_people(*parsed) + (with_absolute ? " (" + safe_line(text) + ")" : "");
 }
@@ -212,7 +214,8 @@ std::string Output::name_of(const View& view, Json object) const {
 void Output::csv(const std::vector<Column>& columns, const std::vector<Json>& items) {
   std::vector<std::string> values;
   for (const auto& column : columns) values.emplace_back(column.field);
-  if (options_.has_headers) channel_.write(csv_line(values));
+  const bool has_begun = growing_ && std::exchange(has_csv_header_, true);
+  if (options_.has_headers && !has_begun) channel_.write(csv_line(values));
   for (const auto& item : items) {
     values.clear();
     for (const auto& column : columns) {
@@ -244,6 +247,15 @@ Result<void> Output::list(const View& view, const std::vector<Json>& items, Json
   } else {
     table(*columns, items);
   }
+  return {};
+}
+
+Result<void> Output::begin_growing_list() {
+  if (is_document() && !prints_names()) {
+    return failure(client::codes::usage, "--output", "json and yaml are one document, which here has no end",
+                   "-o jsonl prints a line for each");
+  }
+  growing_.emplace();
   return {};
 }
 
@@ -287,7 +299,7 @@ void Output::table(const std::vector<Column>& columns, const std::vector<Json>& 
   }
   const TableLayout layout{options_.truncates ? options_.width : 0, options_.has_headers, options_.has_color,
                            options_.is_ascii ? "..." : "\u2026"};
-  if (!rows.empty()) channel_.write(aligned_table(headers, rows, layout));
+  if (!rows.empty()) channel_.write(aligned_table(headers, rows, layout, growing_ ? &*growing_ : nullptr));
 }
 
 void Output::details(const std::vector<Column>& columns, Json object) {

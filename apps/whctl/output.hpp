@@ -68,6 +68,9 @@ class Output {
   const OutputOptions& options() const { return options_; }
 
   client::Result<void> list(const View& view, const std::vector<Json>& items, Json next_cursor = {});
+  // From now on lists are parts of one that grows: a header comes once, and times are absolute, because what was
+  // printed stays while time goes on. Documents, which end, cannot grow: a usage failure.
+  client::Result<void> begin_growing_list();
   // One object in the chosen format; as a table, one row of the view's columns.
   client::Result<void> row(const View& view, Json object);
   // One object; as a table, its details, one a line.
@@ -102,6 +105,8 @@ class Output {
   Channel& channel_;
   std::function<base::Time()> now_;
   std::optional<base::Time> known_now_;
+  std::optional<TableSoFar> growing_;
+  bool has_csv_header_ = false;
 };
 
 // "4m ago", "in 2h", "now": one unit, for people.

@@ -34,9 +34,10 @@ ExitCode explain(const Console& console, const Invocation& invocation) {
   return closed(console, ExitCode::done);
 }
 
-bool uses_pager(const Settings& settings, const Command& command, const Console& console) {
-  return command.manner == Manner::paged && console.out_is_terminal && console.in_is_terminal &&
-         !settings.pager.empty();
+bool uses_pager(const Settings& settings, const Invocation& invocation, const Console& console) {
+  const bool has_an_end = !invocation.has("follow");
+  return has_an_end && invocation.command->manner == Manner::paged && console.out_is_terminal &&
+         console.in_is_terminal && !settings.pager.empty();
 }
 
 ExitCode run_command(const Settings& settings, const Invocation& invocation, const Environment& environment,
@@ -86,7 +87,7 @@ ExitCode run(const std::vector<std::string>& arguments, const Environment& envir
   }
   const auto settings = resolve_settings(*invocation, environment);
   if (!settings) return fail(console, settings.error());
-  const bool is_paged = uses_pager(*settings, *invocation->command, console);
+  const bool is_paged = uses_pager(*settings, *invocation, console);
   return closed(console, (is_paged ? run_paged : run_command)(*settings, *invocation, environment, console));
 }
 

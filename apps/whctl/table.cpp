@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "text_width.hpp"
 
@@ -58,15 +59,26 @@ void shrink(std::vector<std::size_t>& widths, const std::vector<TableColumn>& co
 
 // What the table is when it is too wide however much it shrinks: without the last of the columns that may shrink; the
 // first of them stays. Nothing to take away: false.
-bool drop_column(std::vector<TableColumn>& columns, std::vector<Row>& rows) {
+bool drop_column(std::vector<TableColumn>& columns, std::vector<Row>& rows, std::vector<std::size_t>& widths) {
   const auto may_go = [](const TableColumn& column) { return column.shrinks; };
   const auto first = std::find_if(columns.begin(), columns.end(), may_go);
   const auto last = std::find_if(columns.rbegin(), columns.rend(), may_go);
   if (last == columns.rend() || std::prev(last.base()) == first) return false;
   const auto place = std::prev(last.base()) - columns.begin();
   columns.erase(columns.begin() + place);
+  widths.erase(widths.begin() + place);
   for (auto& row : rows) row.erase(row.begin() + place);
   return true;
+}
+
+// The widths that fit, of the columns that are left.
+std::vector<std::size_t> fitted(std::vector<TableColumn>& columns, std::vector<Row>& rows,
+                                std::vector<std::size_t> natural, std::size_t terminal) {
+  for (;;) {
+    auto widths = natural;
+    shrink(widths, columns, terminal);
+    if (total_width(widths) <= terminal || !drop_column(columns, rows, natural)) return widths;
+  }
 }
 
 void append_row(std::string& out, const Row& row, const std::vector<std::size_t>& widths, bool has_color,
@@ -88,18 +100,19 @@ std::string in_tone(std::string_view text, Tone tone, bool has_color) {
   return std::string(escape_of(tone)).append(text).append("\x1b[0m");
 }
 
-std::string aligned_table(std::vector<TableColumn> columns, std::vector<Row> rows, const TableLayout& layout) {
+std::string aligned_table(std::vector<TableColumn> columns, std::vector<Row> rows, const TableLayout& layout,
+                          TableSoFar* so_far) {
   if (columns.empty()) return {};
   auto widths = natural_widths(columns, rows, layout.has_headers);
-  if (layout.width > 0) {
-    shrink(widths, columns, layout.width);
-    while (total_width(widths) > layout.width && drop_column(columns, rows)) {
-      widths = natural_widths(columns, rows, layout.has_headers);
-      shrink(widths, columns, layout.width);
-    }
+  if (so_far != nullptr) {
+    so_far->widths.resize(widths.size());
+    std::transform(widths.begin(), widths.end(), so_far->widths.begin(), widths.begin(),
+                   [](std::size_t now, std::size_t before) { return std::max(now, before); });
+    so_far->widths = widths;
   }
+  if (layout.width > 0) widths = fitted(columns, rows, std::move(widths), layout.width);
   std::string out;
-  if (layout.has_headers) {
+  if (layout.has_headers && (so_far == nullptr || !std::exchange(so_far->has_header, true))) {
     Row header;
     for (const auto& column : columns) header.push_back({column.header, Tone::plain});
     append_row(out, header, widths, false, layout.ellipsis);

@@ -30,8 +30,16 @@ struct TableLayout {
   std::string_view ellipsis = "\u2026";
 };
 
+// What the parts of one table have in common that is printed part by part: the header comes once, and a column is never
+// narrower than before.
+struct TableSoFar {
+  bool has_header = false;
+  std::vector<std::size_t> widths;
+};
+
 // Columns that shrink give way first, down to eight; when that is not enough the last of them are left out.
-std::string aligned_table(std::vector<TableColumn> columns, std::vector<Row> rows, const TableLayout& layout);
+std::string aligned_table(std::vector<TableColumn> columns, std::vector<Row> rows, const TableLayout& layout,
+                          TableSoFar* so_far = nullptr);
 std::string tab_separated(const std::vector<Row>& rows);
 // RFC 4180, with LF.
 std::string csv_line(const std::vector<std::string>& values);

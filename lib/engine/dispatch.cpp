@@ -26,6 +26,7 @@ std::optional<Time> Engine::Impl::turn(Time now) {
   widen_horizon();
   run_timers();
   run_ring();
+  run_tasks();
   if (!starts_.empty()) {
     transport_.start(std::exchange(starts_, {}));
   }
@@ -41,6 +42,9 @@ std::optional<Time> Engine::Impl::turn(Time now) {
   }
   if (resubmit_at_) {
     wake_at(*resubmit_at_);
+  }
+  if (const auto wake = tasks_.next_wake(); wake && !stopped_) {
+    wake_at(*wake);
   }
   return next_wake_;
 }

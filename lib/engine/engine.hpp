@@ -130,6 +130,14 @@ class Engine {
   void cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
   void retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
 
+  // Retries or cancels all messages that match, in the background (store/store.hpp). Refused: a retry while the webhook
+  // is inactive, and more tasks at once than there may be.
+  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
+  // Stops it where it is; what it has done stays done.
+  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done);
+  // What begin_bulk refuses by the webhook's state, for dry runs.
+  Result<void> check_bulk(const store::BulkTask& task) const;
+
   // type_reserved, type_in_use. put_type replaces a type of the same name.
   void put_type(domain::EventType type, Completion<domain::EventType> done);
   void remove_type(std::string name, Completion<std::string> done);

@@ -1,5 +1,6 @@
 // The inside of the engine, shared by its rooms: engine.cpp (what is asked of it), dispatch.cpp (what is due),
-// turns.cpp (whose turn it is), held.cpp (what waits without being tried), settlement.cpp (what an outcome means). One
+// turns.cpp (whose turn it is), held.cpp (what waits without being tried), settlement.cpp (what an outcome means),
+// bulk.cpp (tasks over many messages). One
 // thread; completions come back through the executor.
 #pragma once
 
@@ -18,6 +19,7 @@
 #include "engine/lane.hpp"
 #include "engine/registry.hpp"
 #include "engine/slots.hpp"
+#include "engine/tasks.hpp"
 #include "engine/tracker.hpp"
 
 namespace webhookd::engine {
@@ -52,6 +54,11 @@ class Engine::Impl {
   const Registry& registry() const { return registry_; }
   void stop_starting() { stopped_ = true; }
   void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
+
+  // bulk.cpp
+  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
+  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done);
+  Result<void> check_bulk(const store::BulkTask& task) const;
 
   // dispatch.cpp
   std::optional<Time> turn(Time now);
@@ -106,6 +113,7 @@ class Engine::Impl {
   void dispatch_fresh(const store::Accepted& accepted, const domain::EventRef& event);
   void recheck(const std::vector<store::Subscriber>& subscribers);
   void purge(WebhookId webhook);
+  void keep_from_starting(domain::MessageId message);
   void abort_flights_of(WebhookId webhook);
   void drop_ready(Lane& lane);
   void retire_if_done(Lane& lane);
@@ -154,6 +162,17 @@ class Engine::Impl {
   void wait_out(std::vector<store::WaitedOut> messages);
   void take_waited_out(const Result<std::vector<store::Settled>>& settled);
 
+  // bulk.cpp
+  void run_tasks();
+  void count_for(const Tasks::Running& running);
+  void take_count(Tasks::Running& running, const Result<store::MessageCount>& counted);
+  void look_for(const Tasks::Running& running);
+  void step(const Tasks::Running& running, const store::MessagePage& page);
+  void take_step(base::TaskId id, const Result<store::BulkProgress>& progress);
+  void release_changing(const std::vector<domain::MessageId>& messages);
+  void take_changed(Lane& lane, std::size_t asked, const Result<store::BulkProgress>& progress);
+  void put_off(Tasks::Running& running, const base::Error& error);
+
   // settlement.cpp
   void take_report(AttemptReport report);
   void learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome);
@@ -176,6 +195,7 @@ class Engine::Impl {
   Registry registry_;
   Tracker tracker_;
   Slots slots_;
+  Tasks tasks_;
 
   std::deque<Lane*> ring_;                              // whose turn it is
   std::map<std::pair<Time, WebhookId>, Lane*> timers_;  // when to consider a lane again
@@ -185,10 +205,10 @@ class Engine::Impl {
 
   std::unordered_map<AttemptKey, Flight> flights_;
   AttemptKey next_key_ = 1;
-  std::vector<AttemptRequest> starts_;          // of this turn
-  std::vector<store::Settlement> settlements_;  // to be submitted at the end of a turn
-  std::size_t submitted_ = 0;                   // at the store, not yet durable
-  std::optional<Time> resubmit_at_;             // after a failed commit
+  std::vector<AttemptRequest> starts_;         // of this turn
+  std::deque<store::Settlement> settlements_;  // to be submitted at the end of a turn
+  std::size_t submitted_ = 0;                  // at the store, not yet durable
+  std::optional<Time> resubmit_at_;            // after a failed commit
   std::size_t ready_bytes_ = 0;
   std::size_t ready_count_ = 0;
   std::uint64_t unsettled_ = 0;

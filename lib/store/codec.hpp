@@ -14,8 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/checksum.hpp"
 #include "base/time.hpp"
-#include "store/checksum.hpp"
 
 namespace webhookd::store {
 
@@ -75,8 +75,8 @@ class RecordWriter {
   }
 
   static std::uint32_t checksum(std::string_view key, std::string_view record) {
-    const std::uint32_t crc = crc32c(crc32c(0, key), record.substr(0, 1));
-    return crc32c(crc, record.substr(record_overhead));
+    const std::uint32_t crc = base::crc32c(base::crc32c(0, key), record.substr(0, 1));
+    return base::crc32c(crc, record.substr(record_overhead));
   }
 
  private:

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "store/checksum.hpp"
+#include "base/checksum.hpp"
 
 namespace webhookd::store {
 
@@ -32,7 +32,7 @@ struct Slot {
 static_assert(sizeof(Slot) <= slot_bytes);
 
 std::uint32_t checksum_of(const Slot& slot) {
-  return crc32c(0, {reinterpret_cast<const char*>(&slot), offsetof(Slot, checksum)});
+  return base::crc32c(0, {reinterpret_cast<const char*>(&slot), offsetof(Slot, checksum)});
 }
 
 std::optional<FlightNote> read_slot(const char* place, FlightSlot index) {

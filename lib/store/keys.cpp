@@ -61,6 +61,10 @@ Key due_key(const DueEntry& entry) {
       .append(entry.position.message_sequence, sequence_width);
 }
 
+Key change_key(const ChangeEntry& entry) {
+  return Key{}.append(entry.number, sequence_width).append(entry.message, sequence_width);
+}
+
 Key by_webhook_key(const WebhookMessage& entry) {
   return bucket_key(message_bucket(entry.message), entry.webhook)
       .append(low_bits(entry.message, message_bucket_bits), message_rest_width);
@@ -86,6 +90,13 @@ std::optional<std::uint64_t> parse_sequence_key(std::string_view key) {
   return take(key, sequence_width);
 }
 
+std::optional<std::uint64_t> parse_span_key(std::string_view key) {
+  if (key.size() != bucket_width) {
+    return std::nullopt;
+  }
+  return take(key, bucket_width);
+}
+
 std::optional<BucketPlace> parse_bucket_place(std::string_view key) {
   if (key.size() != due_key_size && key.size() != by_webhook_key_size) {
     return std::nullopt;
@@ -103,6 +114,16 @@ std::optional<DueEntry> parse_due_key(std::string_view key) {
   entry.webhook = take(key, sequence_width);
   entry.position.due = due_bucket_start(bucket) + Duration{static_cast<std::int64_t>(take(key, due_rest_width))};
   entry.position.message_sequence = take(key, sequence_width);
+  return entry;
+}
+
+std::optional<ChangeEntry> parse_change_key(std::string_view key) {
+  if (key.size() != 2 * sequence_width) {
+    return std::nullopt;
+  }
+  ChangeEntry entry;
+  entry.number = take(key, sequence_width);
+  entry.message = take(key, sequence_width);
   return entry;
 }
 

@@ -166,7 +166,7 @@ Changes::Tally* Changes::subscriber_tally(WebhookId webhook) {
 Accepted Changes::add_event(const AcceptItem& item, Time now) {
   domain::Event& event = *item.event;
   event.id = rows_.id_of<EventId>(meta_.next_event++);
-  const std::uint64_t first_message = meta_.next_message;
+  const std::uint64_t first_message = meta_.next_number;
   Accepted answer{event.id, event.type, event.timestamp, false, {}, 0};
   answer.messages.reserve(item.subscribers.size());
   for (const Subscriber& subscriber : item.subscribers) {
@@ -188,10 +188,10 @@ Accepted Changes::add_event(const AcceptItem& item, Time now) {
 }
 
 Message Changes::add_message(const Subscriber& subscriber, Tally& tally, EventId event, Time now) {
-  const std::uint64_t sequence = meta_.next_message++;
+  const std::uint64_t sequence = meta_.next_number++;
   Message message =
       domain::new_message(rows_.id_of<MessageId>(sequence), subscriber.webhook, event, now, subscriber.window);
-  encode_message(message, buffer_);
+  encode_message(message, 0, buffer_);
   transaction_.append(Table::messages, sequence_key(sequence).view(), buffer_);
   transaction_.put(Table::due, due_key(due_entry(message)).view(), {});
   transaction_.put(Table::by_webhook, by_webhook_key({subscriber.webhook.sequence(), sequence}).view(), {});
@@ -206,7 +206,7 @@ Message Changes::add_message(const Subscriber& subscriber, Tally& tally, EventId
 void Changes::note_time(std::uint64_t message, Time created_at) {
   Span& span = meta_.filling;
   const std::uint64_t bucket = message_bucket(message);
-  const bool is_first = message == 1;
+  const bool is_first = span == Span{};
   if (!is_first && bucket != span.bucket) {
     encode_span(span, buffer_);
     transaction_.put(Table::spans, span_key(span.bucket).view(), buffer_);
@@ -233,14 +233,13 @@ Settled Changes::settle_one(const Settlement& settlement) {
   if (!stored || !*stored) {
     return {};  // gone, or damaged and reported
   }
-  const Message& before = **stored;
-  Settled answer{before, false};
+  Settled answer{(*stored)->message, false};
   const SettleEffect effect = apply_settlement(answer.message, settlement);
   if (effect == SettleEffect::repeated) {
     return answer;
   }
   log_attempt(settlement.message, settlement.attempt);
-  replace(before, answer.message);
+  replace(**stored, answer.message);
   answer.changed = effect == SettleEffect::changed;
   if (answer.changed) {
     turn_off_if_gone(answer.message, settlement.ended_at);
@@ -280,7 +279,7 @@ Settled Changes::wait_out_one(const WaitedOut& input) {
   if (!stored || !*stored) {
     return {};
   }
-  Settled answer{**stored, false};
+  Settled answer{(*stored)->message, false};
   answer.changed = apply_waiting_out(answer.message, input);
   if (answer.changed) {
     replace(**stored, answer.message);
@@ -288,7 +287,8 @@ Settled Changes::wait_out_one(const WaitedOut& input) {
   return answer;
 }
 
-void Changes::replace(const Message& before, const Message& after) {
+void Changes::replace(const MessageRecord& stored, const Message& after) {
+  const Message& before = stored.message;
   if (before.next_attempt_at != after.next_attempt_at) {
     if (before.next_attempt_at) {
       transaction_.remove(Table::due, due_key(due_entry(before)).view());
@@ -297,7 +297,7 @@ void Changes::replace(const Message& before, const Message& after) {
       transaction_.put(Table::due, due_key(due_entry(after)).view(), {});
     }
   }
-  encode_message(after, buffer_);
+  encode_message(after, move_to_end_of_feed(stored), buffer_);
   transaction_.put(Table::messages, sequence_key(after.id.sequence()).view(), buffer_);
   if (before.status != after.status) {
     Tally& tally = tally_of(after.webhook.sequence());
@@ -309,7 +309,17 @@ void Changes::replace(const Message& before, const Message& after) {
   changed_ = true;
 }
 
-Result<Message> Changes::existing_message(MessageId id) {
+std::uint64_t Changes::move_to_end_of_feed(const MessageRecord& stored) {
+  const std::uint64_t message = stored.message.id.sequence();
+  if (stored.change != 0) {
+    transaction_.remove(Table::changes, change_key({stored.change, message}).view());
+  }
+  const std::uint64_t number = meta_.next_number++;
+  transaction_.append(Table::changes, change_key({number, message}).view(), {});
+  return number;
+}
+
+Result<MessageRecord> Changes::existing_message(MessageId id) {
   const auto stored = rows_.message(id);
   if (!stored) {
     return stored.error();
@@ -325,7 +335,7 @@ Result<Message> Changes::cancel(MessageId id, const domain::Actor& actor, Time n
   if (!stored) {
     return stored.error();
   }
-  Message after = *stored;
+  Message after = stored->message;
   if (const auto cancelled = domain::apply_cancel(after, actor, now); !cancelled) {
     return cancelled.error();
   }
@@ -338,7 +348,7 @@ Result<Message> Changes::retry(MessageId id, const domain::Actor& actor, Time no
   if (!stored) {
     return stored.error();
   }
-  Message after = *stored;
+  Message after = stored->message;
   const auto webhook = find_webhook(after.webhook);
   if (!webhook) {
     return webhook.error();
@@ -352,6 +362,95 @@ Result<Message> Changes::retry(MessageId id, const domain::Actor& actor, Time no
   }
   replace(*stored, after);
   return after;
+}
+
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+Result<BulkTask> Changes::existing_task(TaskId id) {
+  const auto stored = rows_.task(id);
+  if (!stored) {
+    return stored.error();
+  }
+  if (!*stored) {
+    return no_such_task(id);
+  }
+  return **stored;
+}
+
+void Changes::store_task(const BulkTask& task) {
+  encode_task(task, buffer_);
+  transaction_.put(Table::tasks, sequence_key(task.id.sequence()).view(), buffer_);
+  changed_ = true;
+}
+
+// One goes for each that comes, so one is enough.
+void Changes::forget_old_tasks() {
+  if (transaction_.rows(Table::tasks) < ended_tasks_kept) {
+    return;
+  }
+  std::string oldest;
+  {
+    const auto cursor = transaction_.cursor(Table::tasks);
+    for (bool more = cursor->first(); more && oldest.empty(); more = cursor->next()) {
+      const auto task = decode_task(parse_sequence_key(cursor->key()).value_or(0), rows_.tag_keys(), cursor->value());
+      if (!task || task->state != BulkState::running) {
+        oldest = cursor->key();
+      }
+    }
+  }
+  if (!oldest.empty()) {
+    transaction_.remove(Table::tasks, oldest);
+  }
+}
+
+Result<BulkTask> Changes::begin_bulk(const BulkTask& draft) {
+  BulkTask task = draft;
+  const std::uint64_t number = meta_.next_number++;
+  task.id = rows_.id_of<TaskId>(number);
+  task.up_to = number;
+  forget_old_tasks();
+  store_task(task);
+  return task;
+}
+
+Result<BulkProgress> Changes::step_bulk(const BulkStep& step) {
+  auto task = existing_task(step.task);
+  if (!task) {
+    return task.error();
+  }
+  BulkProgress progress{std::move(*task), {}};
+  if (!is_next_step(progress.task, step)) {
+    return progress;
+  }
+  for (const MessageId id : step.messages) {
+    const auto stored = rows_.message(id);
+    if (!stored || !*stored || !matches_message(progress.task.filter, (*stored)->message)) {
+      continue;
+    }
+    const auto changed = progress.task.action == BulkAction::retry ? retry(id, progress.task.actor, step.now)
+                                                                   : cancel(id, progress.task.actor, step.now);
+    ++(changed ? progress.task.done : progress.task.failed);
+    if (changed) {
+      progress.changed.push_back(*changed);
+    }
+  }
+  advance(progress.task, step);
+  store_task(progress.task);
+  return progress;
+}
+
+Result<BulkTask> Changes::end_bulk(TaskId id, Time now) {
+  auto task = existing_task(id);
+  if (!task) {
+    return task;
+  }
+  if (task->state != BulkState::running) {
+    return task_has_ended(id);
+  }
+  task->state = BulkState::cancelled;
+  task->ended_at = now;
+  store_task(*task);
+  return task;
 }
 
 // ---- webhooks and types ---------------------------------------------------------------------------------------
@@ -494,8 +593,13 @@ std::size_t Changes::remove_messages(std::uint64_t webhook, std::size_t limit, s
 
 std::size_t Changes::remove_message(const WebhookMessage& entry) {
   const Key key = sequence_key(entry.message);
-  if (const auto message = rows_.any_message_at(entry.message); message && *message && (*message)->next_attempt_at) {
-    transaction_.remove(Table::due, due_key(due_entry(**message)).view());
+  if (const auto record = rows_.any_message_at(entry.message); record && *record) {
+    if ((*record)->message.next_attempt_at) {
+      transaction_.remove(Table::due, due_key(due_entry((*record)->message)).view());
+    }
+    if ((*record)->change != 0) {
+      transaction_.remove(Table::changes, change_key({(*record)->change, entry.message}).view());
+    }
   }
   const auto attempts = keys_of_attempts(transaction_, entry.message);
   for (const std::string& attempt : attempts) {
@@ -504,7 +608,7 @@ std::size_t Changes::remove_message(const WebhookMessage& entry) {
   transaction_.remove(Table::messages, key.view());
   transaction_.remove(Table::by_webhook, by_webhook_key(entry).view());
   meta_.messages -= meta_.messages > 0 ? 1 : 0;
-  return 3 + attempts.size();
+  return 4 + attempts.size();
 }
 
 // Entries whose message was damaged, and so could not say when it was due. True when none is left.

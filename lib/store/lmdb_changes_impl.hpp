@@ -17,20 +17,25 @@ namespace webhookd::store {
 
 class Changes {
  public:
-  Changes(WriteTransaction& transaction, std::uint64_t tag_key, Space& space, DamageReport& damage)
-      : transaction_(transaction), rows_(transaction, tag_key, damage), space_(space) {}
+  Changes(WriteTransaction& transaction, const TagKeys& tag_keys, Space& space, DamageReport& damage)
+      : transaction_(transaction), rows_(transaction, tag_keys, damage), space_(space) {}
 
   // Before the first change: reads what is kept of the whole store. Refused when that cannot be read.
   Result<void> begin();
   // After the last: writes what was gathered.
   void finish();
   bool changed_anything() const { return changed_; }
+  // The last number given to a message or a change.
+  std::uint64_t newest_number() const { return meta_.next_number - 1; }
 
   std::vector<Result<Accepted>> accept(const std::vector<AcceptItem>& items, Time now);
   std::vector<Settled> settle(const std::vector<Settlement>& settlements);
   std::vector<Settled> wait_out(const std::vector<WaitedOut>& inputs);
   Result<domain::Message> cancel(MessageId id, const domain::Actor& actor, Time now);
   Result<domain::Message> retry(MessageId id, const domain::Actor& actor, Time now);
+  Result<BulkTask> begin_bulk(const BulkTask& draft);
+  Result<BulkProgress> step_bulk(const BulkStep& step);
+  Result<BulkTask> end_bulk(TaskId id, Time now);
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
@@ -59,9 +64,14 @@ class Changes {
   void log_attempt(MessageId message, const domain::Attempt& attempt);
   Settled wait_out_one(const WaitedOut& input);
   void turn_off_if_gone(const domain::Message& message, Time now);
-  // Replaces a record and all that follows from it: due entry and counts.
-  Result<domain::Message> existing_message(MessageId id);  // not_found when there is none
-  void replace(const domain::Message& before, const domain::Message& after);
+  Result<MessageRecord> existing_message(MessageId id);  // not_found when there is none
+  // Replaces a record and all that follows from it: due entry, place in the feed and counts.
+  void replace(const MessageRecord& stored, const domain::Message& after);
+  std::uint64_t move_to_end_of_feed(const MessageRecord& stored);  // the number there
+
+  Result<BulkTask> existing_task(TaskId id);
+  void store_task(const BulkTask& task);
+  void forget_old_tasks();
 
   // A webhook that is not being deleted.
   Lookup<domain::Webhook> find_webhook(WebhookId id);

@@ -111,17 +111,6 @@ Result<void> rename_durably(const std::string& from, const std::string& to, cons
 
 }  // namespace
 
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) {
-    ::close(fd_);
-  }
-}
-
 Error system_error(std::string_view doing, const std::string& path, int number) {
   return {ErrorCode::internal, std::string(doing) + " " + path + ": " + std::generic_category().message(number), {}};
 }

@@ -10,23 +10,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/file_descriptor.hpp"
 #include "base/result.hpp"
 
 namespace webhookd::store {
 
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  ~FileDescriptor();
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
+using base::FileDescriptor;
 
 // The paths below one data directory.
 struct StorePaths {

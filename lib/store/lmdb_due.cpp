@@ -19,15 +19,16 @@ struct DueMessage {
   std::size_t data_size = 0;
 };
 std::optional<DueMessage> look_at(Rows& rows, const DuePosition& position) {
-  auto message = rows.any_message_at(position.message_sequence);
-  if (!message) {
+  auto record = rows.any_message_at(position.message_sequence);
+  if (!record) {
     return std::nullopt;
   }
-  if (!*message || (*message)->next_attempt_at != position.due) {
+  if (!*record || (*record)->message.next_attempt_at != position.due) {
     rows.damage().add(stray_entry(rows, position));
     return std::nullopt;
   }
-  const auto event = rows.event_header((*message)->event.sequence());
+  Message& message = (*record)->message;
+  const auto event = rows.event_header(message.event.sequence());
   if (!event) {
     return std::nullopt;
   }
@@ -35,7 +36,7 @@ std::optional<DueMessage> look_at(Rows& rows, const DuePosition& position) {
     rows.damage().add(stray_entry(rows, position));
     return std::nullopt;
   }
-  return DueMessage{std::move(**message), (*event)->data_size};
+  return DueMessage{std::move(message), (*event)->data_size};
 }
 
 }  // namespace

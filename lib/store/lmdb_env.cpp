@@ -11,7 +11,6 @@ namespace {
 
 constexpr unsigned max_readers = 256;
 constexpr mdb_mode_t file_mode = 0600;
-constexpr MDB_dbi free_table = 0;  // LMDB's own list of free pages
 
 MDB_val value_of(std::string_view bytes) {
   return {bytes.size(), const_cast<char*>(bytes.data())};  // LMDB does not write through keys and values it is given
@@ -21,7 +20,7 @@ MDB_val value_of(std::string_view bytes) {
 std::uint64_t map_size_for(const Env::Options& options) {
   constexpr std::uint64_t step = std::uint64_t{1} << 20;
   struct stat status {};
-  const std::string file = options.directory + "/data.mdb";
+  const std::string file = options.directory + (options.is_file ? "" : "/data.mdb");
   const auto existing = ::stat(file.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
   const std::uint64_t wanted = std::max(options.map_bytes, existing + existing / 8);
   return (wanted + step - 1) / step * step;
@@ -46,12 +45,13 @@ Result<std::unique_ptr<Env>> Env::open(const Options& options) {
   mdb_env_set_maxdbs(handle, static_cast<MDB_dbi>(table_names.size()));
   mdb_env_set_maxreaders(handle, max_readers);
   mdb_env_set_mapsize(handle, env->map_bytes_);
-  if (const int status = mdb_env_open(handle, options.directory.c_str(), MDB_NOTLS | MDB_NORDAHEAD, file_mode);
-      status != MDB_SUCCESS) {
+  const unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (options.is_file ? MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK : 0);
+  if (const int status = mdb_env_open(handle, options.directory.c_str(), flags, file_mode); status != MDB_SUCCESS) {
     return lmdb_error(doing, status);
   }
   int dead_readers = 0;
-  if (const int status = mdb_reader_check(handle, &dead_readers); status != MDB_SUCCESS) {
+  if (const int status = options.is_file ? MDB_SUCCESS : mdb_reader_check(handle, &dead_readers);
+      status != MDB_SUCCESS) {
     return lmdb_error(doing, status);
   }
   MDB_stat numbers{};
@@ -61,6 +61,16 @@ Result<std::unique_ptr<Env>> Env::open(const Options& options) {
 }
 
 Env::~Env() { mdb_env_close(env_); }
+
+Result<void> Env::open_main_table() {
+  MDB_txn* txn = nullptr;
+  int status = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+  if (status == MDB_SUCCESS) {
+    status = mdb_dbi_open(txn, nullptr, 0, &main_);
+    mdb_txn_abort(txn);
+  }
+  return status == MDB_SUCCESS ? Result<void>() : lmdb_error("cannot read the store", status);
+}
 
 Result<void> Env::open_tables(bool create) {
   MDB_txn* txn = nullptr;
@@ -158,9 +168,17 @@ std::uint64_t View::rows(Table table) {
   return numbers.ms_entries;
 }
 
+std::uint64_t View::pages(MDB_dbi table) {
+  MDB_stat numbers{};
+  if (status_ == MDB_SUCCESS) {
+    status_ = mdb_stat(txn_, table, &numbers);
+  }
+  return numbers.ms_branch_pages + numbers.ms_leaf_pages + numbers.ms_overflow_pages;
+}
+
 std::uint64_t ReadTransaction::free_bytes() {
   std::uint64_t pages = 0;
-  Cursor cursor(txn_, free_table, status_);
+  Cursor cursor(txn_, Env::free_table, status_);
   for (bool more = cursor.first(); more; more = cursor.next()) {
     std::size_t listed = 0;  // each row is a list of pages that begins with its length
     if (cursor.value().size() >= sizeof listed) {

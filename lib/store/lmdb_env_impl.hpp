@@ -29,6 +29,7 @@ class Env {
     std::string directory;
     std::uint64_t map_bytes = 0;  // at least; an existing larger file gets a larger map
     bool create = false;          // the schema's tables are made
+    bool is_file = false;         // `directory` names the data file itself, which nobody writes: it is only read
   };
 
   static Result<std::unique_ptr<Env>> open(const Options& options);
@@ -41,10 +42,14 @@ class Env {
   MDB_dbi main_table() const { return main_; }
   std::uint64_t map_bytes() const { return map_bytes_; }
   std::size_t page_bytes() const { return page_bytes_; }
+  // LMDB's own list of free pages.
+  static constexpr MDB_dbi free_table = 0;
   // The end of the last page ever used, as of the last commit.
   std::uint64_t high_water_bytes() const;
   int file() const;  // the data file's descriptor, owned by LMDB
 
+  // The table of tables alone, where the schema is: before it is known which tables there should be.
+  base::Result<void> open_main_table();
   // Opens the tables; false status when one is missing and not to be created.
   base::Result<void> open_tables(bool create);
 
@@ -99,6 +104,8 @@ class View {
   std::optional<std::string_view> get_main(std::string_view key) { return find(env_.main_table(), key); }
   std::unique_ptr<Cursor> cursor(Table table) { return std::make_unique<Cursor>(txn_, env_.table(table), status_); }
   std::uint64_t rows(Table table);
+  // Of a table by LMDB's number: 0 is its list of free pages, main_table() the table of tables.
+  std::uint64_t pages(MDB_dbi table);
   bool has_failed() const { return status_ != MDB_SUCCESS; }
   base::Error failure(std::string_view doing) const { return lmdb_error(doing, status_); }
 

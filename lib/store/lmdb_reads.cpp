@@ -18,7 +18,7 @@ std::vector<WebhookState> all_webhooks(Rows& rows, bool with_deleting) {
     if (deleting && !with_deleting) {
       continue;
     }
-    auto webhook = decode_webhook(sequence, rows.tag_key(), cursor->value());
+    auto webhook = decode_webhook(sequence, rows.tag_keys(), cursor->value());
     if (!webhook) {
       rows.damage().add(webhook.error());
       continue;
@@ -56,7 +56,36 @@ base::Error missing_event(const domain::Message& message) {
 
 }  // namespace
 
-OpenState read_open_state(Rows& rows) { return {all_webhooks(rows, true), read_types(rows), {}}; }
+OpenState read_open_state(Rows& rows) {
+  OpenState state{all_webhooks(rows, true), read_types(rows), read_tasks(rows, ended_tasks_kept * 2), {}};
+  std::erase_if(state.tasks, [](const BulkTask& task) { return task.state != BulkState::running; });
+  return state;
+}
+
+Result<BulkTask> read_task(Rows& rows, TaskId id) {
+  auto task = rows.task(id);
+  if (!task) {
+    return task.error();
+  }
+  if (!*task) {
+    return no_such_task(id);
+  }
+  return std::move(**task);
+}
+
+std::vector<BulkTask> read_tasks(Rows& rows, std::size_t limit) {
+  std::vector<BulkTask> tasks;
+  const auto cursor = rows.view().cursor(Table::tasks);
+  for (bool more = cursor->last(); more && tasks.size() < limit; more = cursor->previous()) {
+    auto task = decode_task(parse_sequence_key(cursor->key()).value_or(0), rows.tag_keys(), cursor->value());
+    if (task) {
+      tasks.push_back(std::move(*task));
+    } else {
+      rows.damage().add(task.error());
+    }
+  }
+  return tasks;
+}
 
 std::vector<WebhookState> read_webhooks(Rows& rows) { return all_webhooks(rows, false); }
 
@@ -93,21 +122,22 @@ std::vector<domain::EventType> read_types(Rows& rows) {
 }
 
 Result<MessageDetail> read_message(Rows& rows, MessageId id) {
-  auto message = rows.message(id);
-  if (!message) {
-    return message.error();
+  auto record = rows.message(id);
+  if (!record) {
+    return record.error();
   }
-  if (!*message) {
+  if (!*record) {
     return no_such_message(id);
   }
-  auto event = rows.event((*message)->event.sequence());
+  domain::Message& message = (*record)->message;
+  auto event = rows.event(message.event.sequence());
   if (!event) {
     return event.error();
   }
   if (!*event) {
-    return rows.damaged(missing_event(**message));
+    return rows.damaged(missing_event(message));
   }
-  return MessageDetail{std::move(**message), std::move(**event), latest_attempts(rows, id.sequence())};
+  return MessageDetail{std::move(message), std::move(**event), latest_attempts(rows, id.sequence())};
 }
 
 Result<EventDetail> read_event(Rows& rows, EventId id, std::size_t message_limit) {

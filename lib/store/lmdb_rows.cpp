@@ -20,36 +20,45 @@ Lookup<Meta> Rows::meta() {
   return look_up<Meta>(view_.get_main(meta_key), [](std::string_view record) { return decode_meta(record); });
 }
 
-Lookup<domain::Message> Rows::message(MessageId id) {
-  return is_ours(id) ? message_at(id.sequence()) : Lookup<domain::Message>(std::nullopt);
+Lookup<MessageRecord> Rows::message(MessageId id) {
+  return is_ours(id) ? message_at(id.sequence()) : Lookup<MessageRecord>(std::nullopt);
 }
 
-Lookup<domain::Message> Rows::any_message_at(std::uint64_t sequence) {
-  return look_up<domain::Message>(view_.get(Table::messages, sequence_key(sequence).view()),
-                                  [&](std::string_view record) { return decode_message(sequence, tag_key_, record); });
+Lookup<MessageRecord> Rows::any_message_at(std::uint64_t sequence) {
+  return look_up<MessageRecord>(view_.get(Table::messages, sequence_key(sequence).view()),
+                                [&](std::string_view record) { return decode_message(sequence, tag_keys_, record); });
 }
 
-Lookup<domain::Message> Rows::message_at(std::uint64_t sequence) {
+Lookup<MessageRecord> Rows::message_at(std::uint64_t sequence) {
   auto found = any_message_at(sequence);
-  if (found && *found && is_deleting((*found)->webhook.sequence())) {
-    return std::optional<domain::Message>();
+  if (found && *found && is_deleting((*found)->message.webhook.sequence())) {
+    return std::optional<MessageRecord>();
   }
   return found;
 }
 
 Lookup<EventHeader> Rows::event_header(std::uint64_t sequence) {
   return look_up<EventHeader>(view_.get(Table::events, sequence_key(sequence).view()),
-                              [&](std::string_view row) { return decode_event_header(sequence, tag_key_, row); });
+                              [&](std::string_view row) { return decode_event_header(sequence, tag_keys_, row); });
 }
 
 Lookup<domain::EventRef> Rows::event(std::uint64_t sequence) {
   return look_up<domain::EventRef>(view_.get(Table::events, sequence_key(sequence).view()),
-                                   [&](std::string_view row) { return decode_event(sequence, tag_key_, row); });
+                                   [&](std::string_view row) { return decode_event(sequence, tag_keys_, row); });
 }
 
 Lookup<domain::Webhook> Rows::webhook(std::uint64_t sequence) {
   return look_up<domain::Webhook>(view_.get(Table::webhooks, sequence_key(sequence).view()),
-                                  [&](std::string_view record) { return decode_webhook(sequence, tag_key_, record); });
+                                  [&](std::string_view record) { return decode_webhook(sequence, tag_keys_, record); });
+}
+
+Lookup<BulkTask> Rows::task(TaskId id) {
+  if (!is_ours(id)) {
+    return std::optional<BulkTask>();
+  }
+  const std::uint64_t sequence = id.sequence();
+  return look_up<BulkTask>(view_.get(Table::tasks, sequence_key(sequence).view()),
+                           [&](std::string_view record) { return decode_task(sequence, tag_keys_, record); });
 }
 
 Lookup<WebhookCounters> Rows::counters(std::uint64_t webhook) {
@@ -87,16 +96,26 @@ Rows::EventMessages Rows::messages_of(const EventHeader& event, std::size_t limi
     if (!sequence || *sequence >= end) {
       break;
     }
-    auto message = decode_message(*sequence, tag_key_, cursor->value());
-    if (!message) {
-      damage_.add(message.error());
+    auto record = decode_message(*sequence, tag_keys_, cursor->value());
+    if (!record) {
+      damage_.add(record.error());
       continue;
     }
-    if (!is_deleting(message->webhook.sequence()) && found.count++ < limit) {
-      found.first.push_back(std::move(*message));
+    if (!is_deleting(record->message.webhook.sequence()) && found.count++ < limit) {
+      found.first.push_back(std::move(record->message));
     }
   }
   return found;
+}
+
+const std::string* TypeReader::type_of(const domain::Message& message) {
+  if (message.event.sequence() != sequence_) {
+    sequence_ = message.event.sequence();
+    auto header = rows_.event_header(sequence_);
+    found_ = header && *header;
+    type_ = found_ ? std::move((*header)->event.type) : std::string();
+  }
+  return found_ ? &type_ : nullptr;
 }
 
 bool seek_webhook(Cursor& cursor, std::string_view from, std::uint64_t webhook, std::uint64_t until_bucket) {

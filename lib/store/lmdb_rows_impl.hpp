@@ -39,14 +39,14 @@ using Lookup = Result<std::optional<T>>;
 
 class Rows {
  public:
-  Rows(View& view, std::uint64_t tag_key, DamageReport& damage) : view_(view), tag_key_(tag_key), damage_(damage) {}
+  Rows(View& view, const TagKeys& tag_keys, DamageReport& damage) : view_(view), tag_keys_(tag_keys), damage_(damage) {}
 
   View& view() { return view_; }
-  std::uint64_t tag_key() const { return tag_key_; }
+  const TagKeys& tag_keys() const { return tag_keys_; }
   DamageReport& damage() { return damage_; }
   template <class Id>
   Id id_of(std::uint64_t sequence) const {
-    return sequence == 0 || sequence > base::max_sequence ? Id{} : Id{base::id_value(sequence, tag_key_)};
+    return store::id_of<Id>(sequence, tag_keys_);
   }
   // Set, and of this store.
   template <class Id>
@@ -56,14 +56,15 @@ class Rows {
 
   Lookup<Meta> meta();
   // Messages of a deleting webhook are not found.
-  Lookup<domain::Message> message(MessageId id);
-  Lookup<domain::Message> message_at(std::uint64_t sequence);
+  Lookup<MessageRecord> message(MessageId id);
+  Lookup<MessageRecord> message_at(std::uint64_t sequence);
   // Also of a deleting webhook: for its removal.
-  Lookup<domain::Message> any_message_at(std::uint64_t sequence);
+  Lookup<MessageRecord> any_message_at(std::uint64_t sequence);
   Lookup<EventHeader> event_header(std::uint64_t sequence);
   Lookup<domain::EventRef> event(std::uint64_t sequence);
   // Deleting ones among them.
   Lookup<domain::Webhook> webhook(std::uint64_t sequence);
+  Lookup<BulkTask> task(TaskId id);
   Lookup<WebhookCounters> counters(std::uint64_t webhook);
   Lookup<std::uint64_t> number(Table table, std::string_view key);
 
@@ -98,9 +99,24 @@ class Rows {
   }
 
   View& view_;
-  std::uint64_t tag_key_;
+  TagKeys tag_keys_;
   DamageReport& damage_;
   std::optional<std::vector<std::uint64_t>> deleting_;  // sorted; read on first need
+};
+
+// The type of a message's event; neighbours often share one.
+class TypeReader {
+ public:
+  explicit TypeReader(Rows& rows) : rows_(rows) {}
+
+  // Null when the event is missing or damaged.
+  const std::string* type_of(const domain::Message& message);
+
+ private:
+  Rows& rows_;
+  std::uint64_t sequence_ = 0;
+  bool found_ = false;
+  std::string type_;
 };
 
 // ---- skipping through the bucketed indexes (keys.hpp) -----------------------------------------------------------

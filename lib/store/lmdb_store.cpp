@@ -7,6 +7,7 @@
 
 #include "base/random.hpp"
 #include "store/flight_journal.hpp"
+#include "store/lmdb_copy_impl.hpp"
 #include "store/lmdb_directory.hpp"
 #include "store/lmdb_reads_impl.hpp"
 #include "store/lmdb_writer_impl.hpp"
@@ -18,15 +19,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-std::string store_id_text(std::uint64_t id) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    text += digits[(id >> shift) & 15];
-  }
-  return text;
-}
-
 // ---- creation -------------------------------------------------------------------------------------------------
 
 void fill_new_store(WriteTransaction& transaction, const LmdbOptions& options) {
@@ -35,7 +27,7 @@ void fill_new_store(WriteTransaction& transaction, const LmdbOptions& options) {
   transaction.put_main(schema_key, schema.append(schema_version, 4).view());
   Meta meta;
   meta.store_id = base::mix64(options.seed + 1);
-  meta.tag_key = base::mix64(options.seed + 2);
+  meta.tag_keys = base::mix64(options.seed + 2);
   encode_meta(meta, buffer);
   transaction.put_main(meta_key, buffer);
   for (domain::EventType type : domain::shipped_catalogue()) {
@@ -91,7 +83,7 @@ Result<void> check_length(const Env& env, const StorePaths& paths) {
 }
 
 // Reads the schema before anything that depends on it.
-Result<void> check_schema(const Env& env, const StorePaths& paths) {
+Result<std::uint32_t> check_schema(const Env& env, const StorePaths& paths) {
   MDB_txn* txn = nullptr;
   MDB_dbi main = 0;
   MDB_val key{schema_key.size(), const_cast<char*>(schema_key.data())};
@@ -102,12 +94,8 @@ Result<void> check_schema(const Env& env, const StorePaths& paths) {
   }
   status = mdb_dbi_open(txn, nullptr, 0, &main);
   status = status == MDB_SUCCESS ? mdb_get(txn, main, &key, &value) : status;
-  std::uint32_t found = 0;
-  if (status == MDB_SUCCESS && value.mv_size == 4) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      found = (found << 8) | static_cast<const unsigned char*>(value.mv_data)[i];
-    }
-  }
+  const std::uint32_t found =
+      status == MDB_SUCCESS ? decode_schema({static_cast<const char*>(value.mv_data), value.mv_size}) : 0;
   mdb_txn_abort(txn);
   if (status != MDB_SUCCESS && status != MDB_NOTFOUND) {
     return lmdb_error("cannot read " + paths.data_file, status);
@@ -121,7 +109,18 @@ Result<void> check_schema(const Env& env, const StorePaths& paths) {
                      std::to_string(schema_version) + ": run the newer webhookd that wrote it, or restore a backup",
                  {}};
   }
-  return {};
+  return found;
+}
+
+// Older records are read as they are (records.cpp); what an older schema lacks is tables.
+Result<void> upgrade(Env& env) {
+  if (auto tables = env.open_tables(true); !tables) {
+    return tables;
+  }
+  WriteTransaction transaction(env);
+  Key schema;
+  transaction.put_main(schema_key, schema.append(schema_version, 4).view());
+  return transaction.commit() ? Result<void>() : transaction.failure("cannot bring the store to its new schema");
 }
 
 // The environment of an existing store, checked as far as can be done without reading it all.
@@ -133,10 +132,11 @@ Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const Lmd
   if (auto length = check_length(**env, paths); !length) {
     return length.error();
   }
-  if (auto schema = check_schema(**env, paths); !schema) {
+  const auto schema = check_schema(**env, paths);
+  if (!schema) {
     return schema.error();
   }
-  if (auto tables = (*env)->open_tables(false); !tables) {
+  if (auto tables = *schema < schema_version ? upgrade(**env) : (*env)->open_tables(false); !tables) {
     return tables.error();
   }
   return env;
@@ -171,18 +171,20 @@ std::pair<std::size_t, std::size_t> weight_of(const std::vector<AcceptItem>& ite
 
 class LmdbStore final : public Store {
  public:
-  LmdbStore(FileDescriptor lock, std::unique_ptr<Env> env, FlightJournal flights, std::uint64_t tag_key,
+  LmdbStore(FileDescriptor lock, std::unique_ptr<Env> env, FlightJournal flights, const Meta& meta,
             const LmdbOptions& options, base::LogSink& log)
       : lock_(std::move(lock)),
         flights_(std::move(flights)),
         env_(std::move(env)),
-        tag_key_(tag_key),
+        tag_keys_(meta.tag_keys),
         quota_bytes_(options.quota_bytes),
         damage_(log),
         reads_(*env_),
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
-        writer_(*env_, tag_key, space_, damage_, {options.commit_records_max, options.commit_bytes_max},
-                options.stopwatch, log) {}
+        waiters_(meta.next_number - 1),
+        writer_(*env_, tag_keys_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
+                options.stopwatch, log),
+        copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
 
   // Writes.
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
@@ -191,21 +193,31 @@ class LmdbStore final : public Store {
           [items = std::move(items), now](Changes& changes) { return changes.accept(items, now); });
   }
   void settle(Settlements settlements, Completion<std::vector<Settled>> done) override {
-    write(settlements->size() * 4, settlements->size() * attempt_bytes, std::move(done),
+    write(settlements->size() * 5, settlements->size() * attempt_bytes, std::move(done),
           [settlements](Changes& changes) { return changes.settle(*settlements); });
   }
   void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) override {
-    const std::size_t records = messages.size() * 2;  // taken before the move: arguments have no order
+    const std::size_t records = messages.size() * 4;  // taken before the move: arguments have no order
     write(records, 0, std::move(done),
           [messages = std::move(messages)](Changes& changes) { return changes.wait_out(messages); });
   }
   void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
-    write(2, 0, std::move(done),
+    write(4, 0, std::move(done),
           [message, actor = std::move(actor), now](Changes& changes) { return changes.cancel(message, actor, now); });
   }
   void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
-    write(3, 0, std::move(done),
+    write(5, 0, std::move(done),
           [message, actor = std::move(actor), now](Changes& changes) { return changes.retry(message, actor, now); });
+  }
+  void begin_bulk(BulkTask task, Completion<BulkTask> done) override {
+    write(2, 0, std::move(done), [task = std::move(task)](Changes& changes) { return changes.begin_bulk(task); });
+  }
+  void step_bulk(BulkStep step, Completion<BulkProgress> done) override {
+    const std::size_t records = step.messages.size() * 5 + 1;
+    write(records, 0, std::move(done), [step = std::move(step)](Changes& changes) { return changes.step_bulk(step); });
+  }
+  void end_bulk(TaskId task, Time now, Completion<BulkTask> done) override {
+    write(1, 0, std::move(done), [task, now](Changes& changes) { return changes.end_bulk(task, now); });
   }
   void put_webhook(WebhookWrite request, Completion<domain::Webhook> done) override {
     write(3, 0, std::move(done),
@@ -215,7 +227,7 @@ class LmdbStore final : public Store {
     write(3, 0, std::move(done), [webhook](Changes& changes) { return changes.delete_webhook(webhook); });
   }
   void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
-    write(limit * 4, 0, std::move(done),
+    write(limit * 5, 0, std::move(done),
           [webhook, limit](Changes& changes) { return changes.purge_webhook(webhook, limit); });
   }
   void put_type(domain::EventType type, Completion<domain::EventType> done) override {
@@ -246,6 +258,21 @@ class LmdbStore final : public Store {
   void list_messages(MessageQuery query, Completion<MessagePage> done) override {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_messages(rows, query); });
   }
+  void count_messages(CountQuery query, Completion<MessageCount> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return store::count_messages(rows, query); });
+  }
+  void bulk_task(TaskId id, Completion<BulkTask> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_task(rows, id); });
+  }
+  void list_bulk_tasks(std::size_t limit, Completion<std::vector<BulkTask>> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_tasks(rows, limit); });
+  }
+  void changes(ChangeQuery query, Completion<ChangePage> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_changes(rows, query); });
+  }
+  void next_change(std::uint64_t after, Completion<std::uint64_t> done) override {
+    waiters_.wait(after, std::move(done));
+  }
   void message(MessageId id, Completion<MessageDetail> done) override {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_message(rows, id); });
   }
@@ -272,6 +299,14 @@ class LmdbStore final : public Store {
   void figures(Completion<StoreFigures> done) override {
     read(std::move(done), [this](ReadTransaction& transaction, Rows& rows) { return read_figures(transaction, rows); });
   }
+  void copy(Completion<StoreCopy> done) override {
+    auto meta = answer_from_snapshot<Meta>([](ReadTransaction&, Rows& rows) { return kept_meta(rows); });
+    if (!meta) {
+      done(meta.error());
+      return;
+    }
+    copier_.copy({nullptr, 0, store_id_text(meta->store_id), schema_version}, std::move(done));
+  }
 
  private:
   static constexpr std::size_t attempt_bytes = 1024;  // of one logged attempt, about
@@ -290,7 +325,7 @@ class LmdbStore final : public Store {
   template <class T, class Question>
   Result<T> answer_from_snapshot(Question question) {
     ReadTransaction transaction(reads_);
-    Rows rows(transaction, tag_key_, damage_);
+    Rows rows(transaction, tag_keys_, damage_);
     Result<T> answer = transaction.has_failed() ? Result<T>(Error{}) : question(transaction, rows);
     if (transaction.has_failed()) {
       return transaction.failure("reading the store failed");
@@ -298,18 +333,26 @@ class LmdbStore final : public Store {
     return answer;
   }
 
-  Result<StoreFigures> read_figures(ReadTransaction& transaction, Rows& rows) {
-    const auto meta = rows.meta();
+  static Result<Meta> kept_meta(Rows& rows) {
+    auto meta = rows.meta();
     if (!meta || !*meta) {
       return meta ? Error{ErrorCode::internal, "the record of the store itself is missing", {}} : meta.error();
     }
+    return std::move(**meta);
+  }
+
+  Result<StoreFigures> read_figures(ReadTransaction& transaction, Rows& rows) {
+    const auto meta = kept_meta(rows);
+    if (!meta) {
+      return meta.error();
+    }
     StoreFigures figures;
-    figures.store_id = store_id_text((*meta)->store_id);
+    figures.store_id = store_id_text(meta->store_id);
     figures.schema = schema_version;
-    figures.events = (*meta)->events;
-    figures.messages = (*meta)->messages;
-    figures.waiting = (*meta)->waiting;
-    figures.webhooks = (*meta)->webhooks;
+    figures.events = meta->events;
+    figures.messages = meta->messages;
+    figures.waiting = meta->waiting;
+    figures.webhooks = meta->webhooks;
     figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
     figures.commits = writer_.commits();
@@ -322,12 +365,14 @@ class LmdbStore final : public Store {
   FileDescriptor lock_;
   FlightJournal flights_;
   std::unique_ptr<Env> env_;
-  std::uint64_t tag_key_;
+  TagKeys tag_keys_;
   std::uint64_t quota_bytes_;
   DamageReport damage_;
   ReadPool reads_;
   Space space_;
+  ChangeWaiters waiters_;
   Writer writer_;
+  Copier copier_;
 };
 
 Result<void> settle_identity(const StorePaths& paths, const std::optional<std::string>& marker,
@@ -380,7 +425,7 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
     flights = FlightJournal();
   }
   return std::unique_ptr<Store>(
-      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), meta->tag_key, options, log));
+      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), *meta, options, log));
 }
 
 }  // namespace webhookd::store

@@ -4,12 +4,13 @@
 
 namespace webhookd::store {
 
-Writer::Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits,
-               Stopwatch stopwatch, base::LogSink& log)
+Writer::Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
+               Limits limits, Stopwatch stopwatch, base::LogSink& log)
     : env_(env),
-      tag_key_(tag_key),
+      tag_keys_(tag_keys),
       space_(space),
       damage_(damage),
+      waiters_(waiters),
       limits_(limits),
       stopwatch_(std::move(stopwatch)),
       log_(log),
@@ -80,11 +81,12 @@ void Writer::write(std::span<std::unique_ptr<Write>> batch) {
       write->answer();
     }
   }
+  waiters_.reach(newest_number_);
 }
 
 std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Write>> batch) {
   WriteTransaction transaction(env_);
-  Changes changes(transaction, tag_key_, space_, damage_);
+  Changes changes(transaction, tag_keys_, space_, damage_);
   if (auto begun = changes.begin(); !begun) {
     return Failure{begun.error()};
   }
@@ -102,6 +104,7 @@ std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Writ
     return Failure{transaction.failure("the commit failed, it is not known whether the change is stored"), true};
   }
   ++commits_;
+  newest_number_ = changes.newest_number();
   return std::nullopt;
 }
 

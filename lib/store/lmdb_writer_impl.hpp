@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/change_waiters.hpp"
 #include "store/lmdb_changes_impl.hpp"
 
 namespace webhookd::store {
@@ -60,8 +61,9 @@ class Writer {
 
   using Stopwatch = std::function<std::uint64_t()>;  // microseconds; may be empty
 
-  Writer(const Env& env, std::uint64_t tag_key, Space& space, DamageReport& damage, Limits limits, Stopwatch stopwatch,
-         base::LogSink& log);
+  // `waiters` hear of each commit's changes, behind its answers.
+  Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
+         Limits limits, Stopwatch stopwatch, base::LogSink& log);
   // Commits and answers what is queued, then ends.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -86,13 +88,15 @@ class Writer {
   bool commit(WriteTransaction& transaction);
 
   const Env& env_;
-  std::uint64_t tag_key_;
+  TagKeys tag_keys_;
   Space& space_;
   DamageReport& damage_;
+  ChangeWaiters& waiters_;
   Limits limits_;
   Stopwatch stopwatch_;
   base::LogSink& log_;
   std::atomic<std::uint64_t> commits_ = 0;
+  std::uint64_t newest_number_ = 0;  // of what is committed; of the writer's thread
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Write>> queue_;

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "store/change_waiters.hpp"
 #include "store/rules.hpp"
 
 namespace webhookd::store {
@@ -15,7 +16,7 @@ namespace {
 using domain::Message;
 
 constexpr std::size_t attempts_shown = 200;
-constexpr std::uint32_t memory_schema = 1;
+constexpr std::uint32_t memory_schema = 3;
 
 // The due index: bucket, webhook, due, message; the last three as the store orders them inside a bucket.
 using DueKey = std::tuple<std::uint64_t, std::uint64_t, Time, std::uint64_t>;
@@ -29,6 +30,7 @@ struct StoredEvent {
 struct StoredMessage {
   Message message;
   std::map<std::uint32_t, domain::Attempt> attempts;
+  std::uint64_t change = 0;  // the number of its latest change; 0: none since its creation
 };
 
 // Everything that is durable. Each member function is one write, applied wholly or not at all.
@@ -46,6 +48,9 @@ class State {
   std::vector<Settled> wait_out(const std::vector<WaitedOut>& inputs);
   Result<Message> cancel(MessageId id, const domain::Actor& actor, Time now);
   Result<Message> retry(MessageId id, const domain::Actor& actor, Time now);
+  Result<BulkTask> begin_bulk(const BulkTask& draft);
+  Result<BulkProgress> step_bulk(const BulkStep& step);
+  Result<BulkTask> end_bulk(TaskId id, Time now);
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
@@ -57,6 +62,11 @@ class State {
   DueHeads due_heads(const DueHeadQuery& query) const;
   Claim claim_due(const ClaimQuery& query) const;
   MessagePage list_messages(const MessageQuery& query) const;
+  MessageCount count_messages(const CountQuery& query) const;
+  Result<BulkTask> bulk_task(TaskId id) const;
+  std::vector<BulkTask> list_bulk_tasks(std::size_t limit) const;
+  Result<ChangePage> changes(const ChangeQuery& query) const;
+  std::uint64_t newest_number() const { return next_number_ - 1; }
   Result<MessageDetail> message(MessageId id) const;
   Result<EventDetail> event(EventId id, std::size_t message_limit) const;
   std::vector<MessageId> find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit) const;
@@ -87,15 +97,16 @@ class State {
   Result<Accepted> duplicate_of(const StoredEvent& first, const domain::Event& again) const;
   Settled settle_one(const Settlement& settlement);
   Settled wait_out_one(const WaitedOut& input);
-  // Replaces a record and all that follows from it: due entry and counts.
-  void replace(Message& stored, const Message& after);
+  // Replaces a record and all that follows from it: due entry, place in the feed and counts.
+  void replace(StoredMessage& stored, const Message& after);
   std::vector<Message> messages_of(const StoredEvent& stored, std::size_t limit, std::uint64_t& count) const;
   DueKey due_key(const Message& message) const;
+  bool is_shown(const MessageFilter& filter, const Message& message) const;
   void remove_message(std::uint64_t sequence);
 
   std::uint64_t tag_key_;
   std::uint64_t next_event_ = 1;
-  std::uint64_t next_message_ = 1;
+  std::uint64_t next_number_ = 1;
   std::uint64_t next_webhook_ = 1;
   bool full_ = false;
   std::map<std::uint64_t, StoredEvent> events_;
@@ -106,6 +117,8 @@ class State {
   std::map<std::string, domain::EventType> types_;
   std::map<std::string, std::uint64_t> idempotency_;
   std::set<DueKey> due_;
+  std::map<std::uint64_t, BulkTask> tasks_;
+  std::map<std::uint64_t, std::uint64_t> feed_;  // the number at which each message stands, and the message
 };
 
 // ---- finding --------------------------------------------------------------------------------------------------
@@ -204,17 +217,18 @@ Result<Accepted> State::duplicate_of(const StoredEvent& first, const domain::Eve
 Accepted State::add_event(const AcceptItem& item, Time now) {
   const std::uint64_t sequence = next_event_++;
   item.event->id = id_of<EventId>(sequence);
-  const std::uint64_t first_message = next_message_;
+  const std::uint64_t first_message = next_number_;
   Accepted answer{item.event->id, item.event->type, item.event->timestamp, false, {}, 0};
   for (const Subscriber& subscriber : item.subscribers) {
     WebhookState* webhook = find_webhook(subscriber.webhook);
     if (webhook == nullptr) {
       continue;
     }
-    const std::uint64_t number = next_message_++;
+    const std::uint64_t number = next_number_++;
     const auto message =
         domain::new_message(id_of<MessageId>(number), subscriber.webhook, item.event->id, now, subscriber.window);
     messages_[number].message = message;
+    feed_[number] = number;
     by_webhook_[subscriber.webhook.sequence()].insert(number);
     due_.insert(due_key(message));
     count_new(webhook->counters, message);
@@ -230,7 +244,11 @@ Accepted State::add_event(const AcceptItem& item, Time now) {
 
 // ---- messages -------------------------------------------------------------------------------------------------
 
-void State::replace(Message& stored, const Message& after) {
+void State::replace(StoredMessage& record, const Message& after) {
+  Message& stored = record.message;
+  feed_.erase(record.change == 0 ? stored.id.sequence() : record.change);
+  record.change = next_number_++;
+  feed_[record.change] = stored.id.sequence();
   if (stored.next_attempt_at != after.next_attempt_at) {
     if (stored.next_attempt_at) {
       due_.erase(due_key(stored));
@@ -263,7 +281,7 @@ Settled State::settle_one(const Settlement& settlement) {
     return {after, false};
   }
   stored->attempts[settlement.attempt.number] = settlement.attempt;
-  replace(stored->message, after);
+  replace(*stored, after);
   if (effect == SettleEffect::changed) {
     make_gone(find_webhook(after.webhook)->webhook, after, settlement.ended_at);
   }
@@ -287,7 +305,7 @@ Settled State::wait_out_one(const WaitedOut& input) {
   Message after = stored->message;
   const bool changed = apply_waiting_out(after, input);
   if (changed) {
-    replace(stored->message, after);
+    replace(*stored, after);
   }
   return {after, changed};
 }
@@ -301,7 +319,7 @@ Result<Message> State::cancel(MessageId id, const domain::Actor& actor, Time now
   if (const auto cancelled = domain::apply_cancel(after, actor, now); !cancelled) {
     return cancelled.error();
   }
-  replace(stored->message, after);
+  replace(*stored, after);
   return after;
 }
 
@@ -316,8 +334,65 @@ Result<Message> State::retry(MessageId id, const domain::Actor& actor, Time now)
       !retried) {
     return retried.error();
   }
-  replace(stored->message, after);
+  replace(*stored, after);
   return after;
+}
+
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+Result<BulkTask> State::begin_bulk(const BulkTask& draft) {
+  const std::uint64_t number = next_number_++;
+  if (tasks_.size() >= ended_tasks_kept) {
+    const auto ended = std::find_if(tasks_.begin(), tasks_.end(),
+                                    [](const auto& task) { return task.second.state != BulkState::running; });
+    if (ended != tasks_.end()) {
+      tasks_.erase(ended);
+    }
+  }
+  BulkTask& task = tasks_[number];
+  task = draft;
+  task.id = id_of<TaskId>(number);
+  task.up_to = number;
+  return task;
+}
+
+Result<BulkProgress> State::step_bulk(const BulkStep& step) {
+  if (const auto known = bulk_task(step.task); !known) {
+    return known.error();
+  }
+  BulkTask& task = tasks_[step.task.sequence()];
+  BulkProgress progress;
+  if (is_next_step(task, step)) {
+    for (const MessageId id : step.messages) {
+      const StoredMessage* stored = find_message(id);
+      if (stored == nullptr || !matches_message(task.filter, stored->message)) {
+        continue;
+      }
+      auto changed =
+          task.action == BulkAction::retry ? retry(id, task.actor, step.now) : cancel(id, task.actor, step.now);
+      ++(changed ? task.done : task.failed);
+      if (changed) {
+        progress.changed.push_back(std::move(*changed));
+      }
+    }
+    advance(task, step);
+  }
+  progress.task = task;
+  return progress;
+}
+
+Result<BulkTask> State::end_bulk(TaskId id, Time now) {
+  const auto known = bulk_task(id);
+  if (!known) {
+    return known;
+  }
+  if (known->state != BulkState::running) {
+    return task_has_ended(id);
+  }
+  BulkTask& task = tasks_[id.sequence()];
+  task.state = BulkState::cancelled;
+  task.ended_at = now;
+  return task;
 }
 
 // ---- webhooks and types ---------------------------------------------------------------------------------------
@@ -363,6 +438,7 @@ void State::remove_message(std::uint64_t sequence) {
   if (found->second.message.next_attempt_at) {
     due_.erase(due_key(found->second.message));
   }
+  feed_.erase(found->second.change == 0 ? sequence : found->second.change);
   messages_.erase(found);
 }
 
@@ -408,6 +484,8 @@ OpenState State::load() const {
     state.webhooks.push_back(webhook);
   }
   state.types = list_types();
+  state.tasks = list_bulk_tasks(tasks_.size());
+  std::erase_if(state.tasks, [](const BulkTask& task) { return task.state != BulkState::running; });
   return state;
 }
 
@@ -470,6 +548,11 @@ Claim State::claim_due(const ClaimQuery& query) const {
   return answer;
 }
 
+bool State::is_shown(const MessageFilter& filter, const Message& message) const {
+  return find_webhook(message.webhook) != nullptr && matches_message(filter, message) &&
+         matches_type(filter, message, type_of(message));
+}
+
 MessagePage State::list_messages(const MessageQuery& query) const {
   MessagePage page;
   const auto scan = [&](auto at, auto end) {
@@ -484,9 +567,7 @@ MessagePage State::list_messages(const MessageQuery& query) const {
       }
       ++looked_at;
       last = sequence;
-      const bool shown =
-          find_webhook(message.webhook) != nullptr && (!query.webhook || message.webhook == *query.webhook);
-      if (shown && matches_message(query, message) && matches_type(query, message, type_of(message))) {
+      if (is_shown(query, message)) {
         page.rows.push_back({message, type_of(message)});
       }
     }
@@ -497,6 +578,55 @@ MessagePage State::list_messages(const MessageQuery& query) const {
     const auto start = query.after_sequence == 0 ? messages_.end() : messages_.lower_bound(query.after_sequence);
     scan(std::make_reverse_iterator(start), messages_.rend());
   }
+  return page;
+}
+
+MessageCount State::count_messages(const CountQuery& query) const {
+  MessageCount counted;
+  std::size_t looked_at = 0;
+  for (auto at = messages_.upper_bound(query.after); at != messages_.end() && at->first <= query.up_to; ++at) {
+    if (looked_at++ == query.scan_limit) {
+      counted.next = at->first - 1;
+      break;
+    }
+    counted.count += is_shown(query, at->second.message) ? 1 : 0;
+  }
+  return counted;
+}
+
+Result<BulkTask> State::bulk_task(TaskId id) const {
+  const auto found = tasks_.find(id.sequence());
+  return found == tasks_.end() || found->second.id != id ? Result<BulkTask>(no_such_task(id)) : found->second;
+}
+
+std::vector<BulkTask> State::list_bulk_tasks(std::size_t limit) const {
+  std::vector<BulkTask> tasks;
+  for (auto at = tasks_.rbegin(); at != tasks_.rend() && tasks.size() < limit; ++at) {
+    tasks.push_back(at->second);
+  }
+  return tasks;
+}
+
+Result<ChangePage> State::changes(const ChangeQuery& query) const {
+  const std::uint64_t newest = newest_number();
+  if (query.after > newest) {
+    return position_is_ahead(query.after, newest);
+  }
+  ChangePage page{{}, query.after, false, newest, feed_identity(0, tag_key_)};
+  const std::uint64_t end = std::min(query.up_to.value_or(newest), newest);
+  std::size_t looked_at = 0;
+  for (auto at = feed_.upper_bound(query.after); at != feed_.end() && at->first <= end; ++at) {
+    if (page.rows.size() >= query.limit || looked_at++ >= query.scan_limit) {
+      return page;
+    }
+    page.position = at->first;
+    const Message& message = messages_.at(at->second).message;
+    if (is_shown(query, message)) {
+      page.rows.push_back({at->first, message, type_of(message)});
+    }
+  }
+  page.position = std::max(query.after, end);
+  page.at_end = true;
   return page;
 }
 
@@ -611,6 +741,7 @@ class MemoryStoreImpl final : public MemoryStore {
     base::Task answer = write(state_);
     ++commits_;
     answer();
+    waiters_.reach(state_.newest_number());
     return true;
   }
   std::size_t queued_writes() const override { return queue_.size(); }
@@ -642,6 +773,15 @@ class MemoryStoreImpl final : public MemoryStore {
   void retry(MessageId message, domain::Actor actor, Time now, Completion<Message> done) override {
     queue([message, actor = std::move(actor), now](State& state) { return state.retry(message, actor, now); },
           std::move(done));
+  }
+  void begin_bulk(BulkTask task, Completion<BulkTask> done) override {
+    queue([task = std::move(task)](State& state) { return state.begin_bulk(task); }, std::move(done));
+  }
+  void step_bulk(BulkStep step, Completion<BulkProgress> done) override {
+    queue([step = std::move(step)](State& state) { return state.step_bulk(step); }, std::move(done));
+  }
+  void end_bulk(TaskId task, Time now, Completion<BulkTask> done) override {
+    queue([task, now](State& state) { return state.end_bulk(task, now); }, std::move(done));
   }
   void put_webhook(WebhookWrite write, Completion<domain::Webhook> done) override {
     queue([write = std::move(write)](State& state) { return state.put_webhook(write); }, std::move(done));
@@ -677,6 +817,15 @@ class MemoryStoreImpl final : public MemoryStore {
   void due_heads(DueHeadQuery query, Completion<DueHeads> done) override { done(state_.due_heads(query)); }
   void claim_due(ClaimQuery query, Completion<Claim> done) override { done(state_.claim_due(query)); }
   void list_messages(MessageQuery query, Completion<MessagePage> done) override { done(state_.list_messages(query)); }
+  void count_messages(CountQuery query, Completion<MessageCount> done) override { done(state_.count_messages(query)); }
+  void bulk_task(TaskId id, Completion<BulkTask> done) override { done(state_.bulk_task(id)); }
+  void list_bulk_tasks(std::size_t limit, Completion<std::vector<BulkTask>> done) override {
+    done(state_.list_bulk_tasks(limit));
+  }
+  void changes(ChangeQuery query, Completion<ChangePage> done) override { done(state_.changes(query)); }
+  void next_change(std::uint64_t after, Completion<std::uint64_t> done) override {
+    waiters_.wait(after, std::move(done));
+  }
   void message(MessageId id, Completion<MessageDetail> done) override { done(state_.message(id)); }
   void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) override {
     done(state_.event(id, message_limit));
@@ -692,6 +841,9 @@ class MemoryStoreImpl final : public MemoryStore {
   void list_webhooks(Completion<std::vector<WebhookState>> done) override { done(state_.list_webhooks()); }
   void webhook(WebhookId id, Completion<WebhookState> done) override { done(state_.webhook(id)); }
   void list_types(Completion<std::vector<domain::EventType>> done) override { done(state_.list_types()); }
+  void copy(Completion<StoreCopy> done) override {
+    done(base::Error{base::ErrorCode::unavailable, "a store in memory has no file to copy", {}});
+  }
   void figures(Completion<StoreFigures> done) override {
     StoreFigures figures = state_.figures();
     figures.commits = commits_;
@@ -714,6 +866,7 @@ class MemoryStoreImpl final : public MemoryStore {
   FlightSlot last_flight_ = no_flight_slot;
   std::deque<Write> queue_;
   std::uint64_t commits_ = 0;
+  ChangeWaiters waiters_{0};
 };
 
 }  // namespace

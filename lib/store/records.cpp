@@ -17,6 +17,8 @@ using domain::Webhook;
 // Every record type counts its own versions; all but these are at the first.
 constexpr std::uint8_t version = 1;
 constexpr std::uint8_t webhook_version = 2;  // since 2: tls and auth behind what version 1 has
+constexpr std::uint8_t meta_version = 2;     // since 2: the tag keys of restores behind what version 1 has
+constexpr std::uint8_t message_version = 2;  // since 2: the latest change before what version 1 has
 
 Error damaged(std::string name, std::string_view why) {
   return {
@@ -30,11 +32,6 @@ Result<T> finish(RecordReader& reader, T&& value, auto name) {
     return damaged(name(), reader.fault());
   }
   return std::forward<T>(value);
-}
-
-template <class Id>
-Id id_of(std::uint64_t sequence, std::uint64_t tag_key) {
-  return sequence == 0 || sequence > base::max_sequence ? Id{} : Id{base::id_value(sequence, tag_key)};
 }
 
 void put_optional_time(RecordWriter& writer, const std::optional<Time>& time) {
@@ -58,6 +55,31 @@ domain::Actor get_actor(RecordReader& reader) {
   actor.uid = reader.small_number<std::uint32_t>();
   actor.reason = reader.text();
   return actor;
+}
+
+void put_filter(RecordWriter& writer, const MessageFilter& filter) {
+  writer.number(filter.webhook.value_or(WebhookId{}).sequence());
+  writer.text(filter.type.value_or(""));
+  writer.number(filter.statuses);
+  put_optional_time(writer, filter.since);
+  put_optional_time(writer, filter.until);
+  writer.number(filter.code_min);
+  writer.number(filter.code_max);
+  writer.text(filter.text);
+}
+
+MessageFilter get_filter(RecordReader& reader, const TagKeys& tag_keys) {
+  MessageFilter filter;
+  filter.webhook = id_of<WebhookId>(reader.number(), tag_keys);
+  const std::string_view type = reader.text();
+  filter.type = type.empty() ? std::nullopt : std::optional(std::string(type));
+  filter.statuses = reader.small_number<std::uint32_t>();
+  filter.since = get_optional_time(reader);
+  filter.until = get_optional_time(reader);
+  filter.code_min = reader.small_number<std::uint16_t>();
+  filter.code_max = reader.small_number<std::uint16_t>();
+  filter.text = reader.text();
+  return filter;
 }
 
 // Which of a message's optional fields follow.
@@ -270,8 +292,8 @@ struct ParsedEvent {
   std::string_view data;
 };
 
-Result<ParsedEvent> parse_event(std::uint64_t sequence, std::uint64_t tag_key, std::string_view row) {
-  const auto name = [&] { return to_string(id_of<EventId>(sequence, tag_key)); };
+Result<ParsedEvent> parse_event(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view row) {
+  const auto name = [&] { return to_string(id_of<EventId>(sequence, tag_keys)); };
   const auto parts = split_event_row(row);
   if (!parts) {
     return damaged(name(), "it ends early");
@@ -279,7 +301,7 @@ Result<ParsedEvent> parse_event(std::uint64_t sequence, std::uint64_t tag_key, s
   RecordReader reader(sequence_key(sequence).view(), parts->header, version);
   ParsedEvent parsed;
   domain::Event& event = parsed.header.event;
-  event.id = id_of<EventId>(sequence, tag_key);
+  event.id = id_of<EventId>(sequence, tag_keys);
   event.accepted_at = reader.time();
   event.timestamp = reader.time(event.accepted_at);
   event.type = reader.text();
@@ -297,26 +319,56 @@ Result<ParsedEvent> parse_event(std::uint64_t sequence, std::uint64_t tag_key, s
 
 }  // namespace
 
+std::uint32_t decode_schema(std::string_view record) {
+  std::uint32_t schema = 0;
+  for (std::size_t i = 0; record.size() == 4 && i < 4; ++i) {
+    schema = (schema << 8) | static_cast<unsigned char>(record[i]);
+  }
+  return schema;
+}
+
+std::string store_id_text(std::uint64_t id) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    text += digits[(id >> shift) & 15];
+  }
+  return text;
+}
+
 void encode_meta(const Meta& meta, std::string& out) {
-  RecordWriter writer(out, version);
-  for (const std::uint64_t number : {meta.store_id, meta.tag_key, meta.next_event, meta.next_message, meta.next_webhook,
-                                     meta.events, meta.messages, meta.waiting, meta.webhooks, meta.filling.bucket}) {
+  RecordWriter writer(out, meta_version);
+  for (const std::uint64_t number :
+       {meta.store_id, meta.tag_keys.first(), meta.next_event, meta.next_number, meta.next_webhook, meta.events,
+        meta.messages, meta.waiting, meta.webhooks, meta.filling.bucket}) {
     writer.number(number);
   }
   writer.time(meta.filling.earliest);
   writer.time(meta.filling.latest);
+  writer.number(meta.tag_keys.later().size());
+  for (const TagKeys::Later& later : meta.tag_keys.later()) {
+    writer.number(later.from);
+    writer.number(later.key);
+  }
   writer.seal(meta_key);
 }
 
 Result<Meta> decode_meta(std::string_view record) {
-  RecordReader reader(meta_key, record, version);
+  const bool has_later_keys = record_version(record) != 1;
+  RecordReader reader(meta_key, record, has_later_keys ? meta_version : version);
   Meta meta;
-  for (std::uint64_t* number : {&meta.store_id, &meta.tag_key, &meta.next_event, &meta.next_message, &meta.next_webhook,
+  std::uint64_t first_key = 0;
+  for (std::uint64_t* number : {&meta.store_id, &first_key, &meta.next_event, &meta.next_number, &meta.next_webhook,
                                 &meta.events, &meta.messages, &meta.waiting, &meta.webhooks, &meta.filling.bucket}) {
     *number = reader.number();
   }
   meta.filling.earliest = reader.time();
   meta.filling.latest = reader.time();
+  meta.tag_keys = first_key;
+  for (std::size_t left = has_later_keys ? reader.count() : 0; left > 0; --left) {
+    const std::uint64_t from = reader.number();
+    meta.tag_keys.go_on_with({from, reader.number()});
+  }
   return finish(reader, std::move(meta), [] { return std::string("the store itself"); });
 }
 
@@ -342,11 +394,11 @@ void encode_webhook(const Webhook& webhook, std::string& out) {
   writer.seal(sequence_key(webhook.id.sequence()).view());
 }
 
-Result<Webhook> decode_webhook(std::uint64_t sequence, std::uint64_t tag_key, std::string_view record) {
+Result<Webhook> decode_webhook(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record) {
   const bool has_credentials = record_version(record) != 1;
   RecordReader reader(sequence_key(sequence).view(), record, has_credentials ? webhook_version : version);
   Webhook webhook;
-  webhook.id = id_of<WebhookId>(sequence, tag_key);
+  webhook.id = id_of<WebhookId>(sequence, tag_keys);
   webhook.display_name = reader.text();
   const std::string_view url = reader.text();
   get_lists(reader, webhook);
@@ -372,7 +424,7 @@ Result<Webhook> decode_webhook(std::uint64_t sequence, std::uint64_t tag_key, st
   } else {
     reader.fail("its URL cannot be read");
   }
-  return finish(reader, std::move(webhook), [&] { return to_string(id_of<WebhookId>(sequence, tag_key)); });
+  return finish(reader, std::move(webhook), [&] { return to_string(id_of<WebhookId>(sequence, tag_keys)); });
 }
 
 void encode_counters(std::uint64_t webhook, const WebhookCounters& counters, std::string& out) {
@@ -429,27 +481,27 @@ void encode_event_header(const domain::Event& event, std::uint64_t first_message
   writer.number(first_message);
   writer.number(message_count);
   writer.number(event.data.size());
-  writer.word(crc32c(0, event.data));
+  writer.word(base::crc32c(0, event.data));
   writer.seal(sequence_key(event.id.sequence()).view());
   const std::array<char, header_size_width> size = {static_cast<char>(out.size()), static_cast<char>(out.size() >> 8)};
   out.insert(0, size.data(), size.size());
 }
 
-Result<EventHeader> decode_event_header(std::uint64_t sequence, std::uint64_t tag_key, std::string_view row) {
-  auto parsed = parse_event(sequence, tag_key, row);
+Result<EventHeader> decode_event_header(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view row) {
+  auto parsed = parse_event(sequence, tag_keys, row);
   if (!parsed) {
     return parsed.error();
   }
   return std::move(parsed->header);
 }
 
-Result<std::shared_ptr<domain::Event>> decode_event(std::uint64_t sequence, std::uint64_t tag_key,
+Result<std::shared_ptr<domain::Event>> decode_event(std::uint64_t sequence, const TagKeys& tag_keys,
                                                     std::string_view row) {
-  auto parsed = parse_event(sequence, tag_key, row);
+  auto parsed = parse_event(sequence, tag_keys, row);
   if (!parsed) {
     return parsed.error();
   }
-  if (crc32c(0, parsed->data) != parsed->data_checksum) {
+  if (base::crc32c(0, parsed->data) != parsed->data_checksum) {
     return damaged(to_string(parsed->header.event.id), "the checksum of its data does not fit");
   }
   auto event = std::make_shared<domain::Event>(std::move(parsed->header.event));
@@ -457,8 +509,9 @@ Result<std::shared_ptr<domain::Event>> decode_event(std::uint64_t sequence, std:
   return event;
 }
 
-void encode_message(const Message& message, std::string& out) {
-  RecordWriter writer(out, version);
+void encode_message(const Message& message, std::uint64_t change, std::string& out) {
+  RecordWriter writer(out, message_version);
+  writer.number(change);
   const unsigned fields = fields_of(message);
   writer.byte(static_cast<std::uint8_t>(fields));
   writer.choice(message.status);
@@ -492,22 +545,25 @@ void encode_message(const Message& message, std::string& out) {
   writer.seal(sequence_key(message.id.sequence()).view());
 }
 
-Result<Message> decode_message(std::uint64_t sequence, std::uint64_t tag_key, std::string_view record) {
-  RecordReader reader(sequence_key(sequence).view(), record, version);
-  Message message;
+Result<MessageRecord> decode_message(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record) {
+  const bool has_change = record_version(record) != 1;
+  RecordReader reader(sequence_key(sequence).view(), record, has_change ? message_version : version);
+  MessageRecord stored;
+  Message& message = stored.message;
+  stored.change = has_change ? reader.number() : 0;
   const unsigned fields = reader.byte();
-  message.id = id_of<MessageId>(sequence, tag_key);
+  message.id = id_of<MessageId>(sequence, tag_keys);
   message.status = reader.choice<domain::MessageStatus>(domain::message_status_count);
   message.reason = reader.choice<domain::SettleReason>(reason_count);
-  message.webhook = id_of<WebhookId>(reader.number(), tag_key);
-  message.event = id_of<EventId>(reader.number(), tag_key);
+  message.webhook = id_of<WebhookId>(reader.number(), tag_keys);
+  message.event = id_of<EventId>(reader.number(), tag_keys);
   message.created_at = reader.time();
   message.deadline = reader.time(message.created_at);
   message.attempts = reader.small_number<std::uint32_t>();
   message.window_failures = reader.small_number<std::uint32_t>();
   message.last_code = reader.small_number<std::uint16_t>();
   get_optional_fields(reader, fields, message);
-  return finish(reader, std::move(message), [&] { return to_string(id_of<MessageId>(sequence, tag_key)); });
+  return finish(reader, std::move(stored), [&] { return to_string(id_of<MessageId>(sequence, tag_keys)); });
 }
 
 void encode_attempt(std::uint64_t message, const Attempt& attempt, std::string& out) {
@@ -548,6 +604,48 @@ Result<Attempt> decode_attempt(std::uint64_t message, std::string_view key, std:
   outcome.duration = reader.duration();
   attempt.number = reader.small_number<std::uint32_t>();
   return finish(reader, std::move(attempt), [&] { return "an attempt of message number " + std::to_string(message); });
+}
+
+void encode_task(const BulkTask& task, std::string& out) {
+  RecordWriter writer(out, version);
+  writer.choice(task.action);
+  writer.choice(task.state);
+  put_filter(writer, task.filter);
+  put_actor(writer, task.actor);
+  writer.flag(task.rate.has_value());
+  writer.real(task.rate.value_or(0));
+  writer.time(task.started_at);
+  put_optional_time(writer, task.ended_at);
+  writer.number(task.up_to);
+  writer.number(task.position);
+  writer.flag(task.total.has_value());
+  writer.number(task.total.value_or(0));
+  writer.number(task.done);
+  writer.number(task.failed);
+  writer.seal(sequence_key(task.id.sequence()).view());
+}
+
+Result<BulkTask> decode_task(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record) {
+  RecordReader reader(sequence_key(sequence).view(), record, version);
+  BulkTask task;
+  task.id = id_of<TaskId>(sequence, tag_keys);
+  task.action = reader.choice<BulkAction>(2);
+  task.state = reader.choice<BulkState>(3);
+  task.filter = get_filter(reader, tag_keys);
+  task.actor = get_actor(reader);
+  const bool has_rate = reader.flag();
+  const double rate = reader.real();
+  task.rate = has_rate ? std::optional(rate) : std::nullopt;
+  task.started_at = reader.time();
+  task.ended_at = get_optional_time(reader);
+  task.up_to = reader.number();
+  task.position = reader.number();
+  const bool has_total = reader.flag();
+  const std::uint64_t total = reader.number();
+  task.total = has_total ? std::optional(total) : std::nullopt;
+  task.done = reader.number();
+  task.failed = reader.number();
+  return finish(reader, std::move(task), [&] { return to_string(id_of<TaskId>(sequence, tag_keys)); });
 }
 
 void encode_span(const Span& span, std::string& out) {

@@ -1,6 +1,6 @@
 // What every record of the LMDB store consists of. Encoders write into a buffer that the caller uses again; decoders
 // answer a value or ErrorCode::internal that names the record and what is wrong with it. Ids are not stored: they
-// follow from the key and the store's tag key.
+// follow from the key and the store's tag keys.
 //
 // Never here: where records are kept, transactions.
 #pragma once
@@ -9,13 +9,18 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/keys.hpp"
 #include "store/store.hpp"
 
 namespace webhookd::store {
 
-inline constexpr std::uint32_t schema_version = 1;
+inline constexpr std::uint32_t schema_version = 3;
+
+// The record of the schema, which every version reads; 0 when it is none.
+std::uint32_t decode_schema(std::string_view record);
+std::string store_id_text(std::uint64_t id);
 
 // The earliest and the latest created_at of one bucket of messages.
 struct Span {
@@ -25,19 +30,65 @@ struct Span {
   bool operator==(const Span&) const = default;
 };
 
+// What ids are tagged with (base/id.hpp). A restored store goes on with another key, from the first number that it
+// gives itself on: its ids then differ from those that the store it was copied from gave meanwhile, and those that it
+// holds stay as they are.
+class TagKeys {
+ public:
+  struct Later {
+    std::uint64_t from = 0;  // the first sequence of any kind of id
+    std::uint64_t key = 0;
+    bool operator==(const Later&) const = default;
+  };
+
+  TagKeys() = default;
+  TagKeys(std::uint64_t first) : first_(first) {}  // NOLINT(google-explicit-constructor): most stores have one
+  // `from` above that of all before.
+  void go_on_with(Later later) { later_.push_back(later); }
+
+  std::uint64_t first() const { return first_; }
+  const std::vector<Later>& later() const { return later_; }
+  std::uint64_t newest() const { return later_.empty() ? first_ : later_.back().key; }
+  std::uint64_t of(std::uint64_t sequence) const {
+    std::uint64_t key = first_;
+    for (const Later& later : later_) {
+      key = sequence >= later.from ? later.key : key;
+    }
+    return key;
+  }
+  bool operator==(const TagKeys&) const = default;
+
+ private:
+  std::uint64_t first_ = 0;
+  std::vector<Later> later_;
+};
+
+// Set, and given by a store with these keys.
+template <class Id>
+Id id_of(std::uint64_t sequence, const TagKeys& tag_keys) {
+  return sequence == 0 || sequence > base::max_sequence ? Id{} : Id{base::id_value(sequence, tag_keys.of(sequence))};
+}
+
 // The one small record that every commit writes.
 struct Meta {
   std::uint64_t store_id = 0;
-  std::uint64_t tag_key = 0;
+  TagKeys tag_keys;
   std::uint64_t next_event = 1;
-  std::uint64_t next_message = 1;
+  std::uint64_t next_number = 1;  // of messages, of their changes, and of tasks
   std::uint64_t next_webhook = 1;
   std::uint64_t events = 0;
   std::uint64_t messages = 0;
   std::uint64_t waiting = 0;
   std::uint64_t webhooks = 0;
-  Span filling;  // of the bucket that next_message falls in; meaningless while that bucket is empty
+  Span filling;  // of the bucket of the newest message; meaningless while there was none
   bool operator==(const Meta&) const = default;
+};
+
+// A message, and where it stands in the feed of changes.
+struct MessageRecord {
+  domain::Message message;
+  std::uint64_t change = 0;  // the number of its latest change; 0: none since its creation
+  bool operator==(const MessageRecord&) const = default;
 };
 
 // An event without its data.
@@ -52,7 +103,7 @@ void encode_meta(const Meta& meta, std::string& out);
 Result<Meta> decode_meta(std::string_view record);
 
 void encode_webhook(const domain::Webhook& webhook, std::string& out);
-Result<domain::Webhook> decode_webhook(std::uint64_t sequence, std::uint64_t tag_key, std::string_view record);
+Result<domain::Webhook> decode_webhook(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record);
 
 void encode_counters(std::uint64_t webhook, const WebhookCounters& counters, std::string& out);
 Result<WebhookCounters> decode_counters(std::uint64_t webhook, std::string_view record);
@@ -64,15 +115,18 @@ Result<domain::EventType> decode_type(std::string_view name, std::string_view re
 void encode_event_header(const domain::Event& event, std::uint64_t first_message, std::uint64_t message_count,
                          std::string& out);
 // Looks at the head of the row only, however large the data.
-Result<EventHeader> decode_event_header(std::uint64_t sequence, std::uint64_t tag_key, std::string_view row);
-Result<std::shared_ptr<domain::Event>> decode_event(std::uint64_t sequence, std::uint64_t tag_key,
+Result<EventHeader> decode_event_header(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view row);
+Result<std::shared_ptr<domain::Event>> decode_event(std::uint64_t sequence, const TagKeys& tag_keys,
                                                     std::string_view row);
 
-void encode_message(const domain::Message& message, std::string& out);
-Result<domain::Message> decode_message(std::uint64_t sequence, std::uint64_t tag_key, std::string_view record);
+void encode_message(const domain::Message& message, std::uint64_t change, std::string& out);
+Result<MessageRecord> decode_message(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record);
 
 void encode_attempt(std::uint64_t message, const domain::Attempt& attempt, std::string& out);
 Result<domain::Attempt> decode_attempt(std::uint64_t message, std::string_view key, std::string_view record);
+
+void encode_task(const BulkTask& task, std::string& out);
+Result<BulkTask> decode_task(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record);
 
 void encode_span(const Span& span, std::string& out);
 Result<Span> decode_span(std::uint64_t bucket, std::string_view record);

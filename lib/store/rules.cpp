@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/random.hpp"
 #include "base/text.hpp"
 
 namespace webhookd::store {
@@ -37,9 +38,9 @@ bool text_matches(const std::string& text, const domain::Message& message, std::
          occurs_ignoring_case(to_string(message.id), text);
 }
 
-bool code_matches(const MessageQuery& query, std::uint16_t code) {
-  const bool any = query.code_min == 0 && query.code_max == 0;
-  return any || (code >= query.code_min && code <= query.code_max);
+bool code_matches(const MessageFilter& filter, std::uint16_t code) {
+  const bool any = filter.code_min == 0 && filter.code_max == 0;
+  return any || (code >= filter.code_min && code <= filter.code_max);
 }
 
 }  // namespace
@@ -97,19 +98,43 @@ Result<void> check_same_event(const domain::Event& first, const domain::Event& a
                {}};
 }
 
-bool matches_message(const MessageQuery& query, const domain::Message& message) {
+bool matches_message(const MessageFilter& filter, const domain::Message& message) {
   const auto bit = std::uint32_t{1} << static_cast<unsigned>(message.status);
-  return (query.statuses & bit) != 0 && (!query.since || message.created_at >= *query.since) &&
-         (!query.until || message.created_at < *query.until) && code_matches(query, message.last_code);
+  return (filter.statuses & bit) != 0 && (!filter.webhook || *filter.webhook == message.webhook) &&
+         (!filter.since || message.created_at >= *filter.since) &&
+         (!filter.until || message.created_at < *filter.until) && code_matches(filter, message.last_code);
 }
 
-bool matches_type(const MessageQuery& query, const domain::Message& message, std::string_view type) {
-  return (!query.type || *query.type == type) && text_matches(query.text, message, type);
+bool matches_type(const MessageFilter& filter, const domain::Message& message, std::string_view type) {
+  return (!filter.type || *filter.type == type) && text_matches(filter.text, message, type);
+}
+
+std::uint64_t feed_identity(std::uint64_t store_id, std::uint64_t tag_key) {
+  return base::mix64(store_id ^ base::mix64(tag_key));
+}
+
+bool is_next_step(const BulkTask& task, const BulkStep& step) {
+  return task.state == BulkState::running && task.position == step.from;
+}
+
+void advance(BulkTask& task, const BulkStep& step) {
+  task.position = step.to;
+  task.total = step.total ? step.total : task.total;
+  if (task.position >= task.up_to) {
+    task.state = BulkState::done;
+    task.ended_at = step.now;
+  }
 }
 
 Error no_such_message(MessageId id) { return {ErrorCode::not_found, "there is no message " + to_string(id), {}}; }
 Error no_such_event(EventId id) { return {ErrorCode::not_found, "there is no event " + to_string(id), {}}; }
 Error no_such_webhook(WebhookId id) { return {ErrorCode::not_found, "there is no webhook " + to_string(id), {}}; }
+
+Error no_such_task(TaskId id) { return {ErrorCode::not_found, "there is no task " + to_string(id), {}}; }
+
+Error task_has_ended(TaskId id) {
+  return {ErrorCode::already_settled, "task " + to_string(id) + " has ended already", {}};
+}
 
 Error no_such_type(std::string_view name) {
   return {ErrorCode::not_found, "there is no event type " + std::string(name), {}};
@@ -129,6 +154,13 @@ Error version_has_moved(const domain::Webhook& stored, std::uint64_t expected) {
 
 Error not_being_deleted(WebhookId id) {
   return {ErrorCode::not_found, "webhook " + to_string(id) + " is not being deleted", {}};
+}
+
+Error position_is_ahead(std::uint64_t position, std::uint64_t newest) {
+  return {ErrorCode::invalid_request,
+          "the position " + std::to_string(position) + " lies ahead of the store, whose last change has number " +
+              std::to_string(newest) + ": the store was restored from an older copy",
+          {}};
 }
 
 Error store_is_full(std::string_view why) {

@@ -42,20 +42,37 @@ Result<void> check_same_event(const domain::Event& first, const domain::Event& a
 
 // ---- lists ----------------------------------------------------------------------------------------------------
 
-// What the message alone decides of a query: status, time and code.
-bool matches_message(const MessageQuery& query, const domain::Message& message);
+// What the message alone decides of a filter: webhook, status, time and code.
+bool matches_message(const MessageFilter& filter, const domain::Message& message);
 // What needs the event's type as well: type and text.
-bool matches_type(const MessageQuery& query, const domain::Message& message, std::string_view type);
+bool matches_type(const MessageFilter& filter, const domain::Message& message, std::string_view type);
+
+// ---- the feed of changes --------------------------------------------------------------------------------------
+
+// ChangePage::store, of a store that gives ids with this tag key.
+std::uint64_t feed_identity(std::uint64_t store_id, std::uint64_t tag_key);
+
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+inline constexpr std::size_t ended_tasks_kept = 1000;
+
+// Whether the step is to be made: the task runs and stands where the step begins.
+bool is_next_step(const BulkTask& task, const BulkStep& step);
+// How far the task is behind the step; at the end of its stretch it is done.
+void advance(BulkTask& task, const BulkStep& step);
 
 // ---- refusals -------------------------------------------------------------------------------------------------
 
 base::Error no_such_message(MessageId id);
 base::Error no_such_event(EventId id);
 base::Error no_such_webhook(WebhookId id);
+base::Error no_such_task(TaskId id);
+base::Error task_has_ended(TaskId id);
 base::Error no_such_type(std::string_view name);
 base::Error name_is_taken(std::string_view name);
 base::Error version_has_moved(const domain::Webhook& stored, std::uint64_t expected);
 base::Error not_being_deleted(WebhookId id);
+base::Error position_is_ahead(std::uint64_t position, std::uint64_t newest);
 base::Error store_is_full(std::string_view why);
 
 }  // namespace webhookd::store

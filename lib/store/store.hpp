@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_descriptor.hpp"
 #include "base/histogram.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
@@ -35,6 +36,7 @@ using base::Duration;
 using base::EventId;
 using base::MessageId;
 using base::Result;
+using base::TaskId;
 using base::Time;
 using base::WebhookId;
 
@@ -193,7 +195,8 @@ struct PurgeStep {
 
 // ---- lists ----------------------------------------------------------------------------------------------------
 
-struct MessageQuery {
+// Which messages a list or the feed of changes shows.
+struct MessageFilter {
   std::optional<WebhookId> webhook;
   std::optional<std::string> type;
   std::uint32_t statuses = 0xffffffff;  // bit i: domain::MessageStatus i
@@ -202,6 +205,9 @@ struct MessageQuery {
   std::uint16_t code_min = 0;           // of last_code; 0 … 0: any
   std::uint16_t code_max = 0;
   std::string text;  // occurs in id, type or failure, ignoring ASCII case; empty: any
+};
+
+struct MessageQuery : MessageFilter {
   bool oldest_first = false;
   std::uint64_t after_sequence = 0;  // the cursor: go on behind this message; 0: from the end that the order names
   std::size_t limit = 50;
@@ -214,6 +220,78 @@ struct MessageRow {
 struct MessagePage {
   std::vector<MessageRow> rows;
   std::optional<std::uint64_t> next;  // after_sequence of the next page; may come with fewer rows than the limit
+};
+
+// ---- the feed of changes --------------------------------------------------------------------------------------
+
+// Messages and their changes are numbered in one sequence: a message's creation has the number that its id has, and
+// every later recorded change of a message (an attempt, a retry, a cancel …) takes the next. A message stands at the
+// number of its latest change, and nowhere else. What changed behind a position is then read oldest first, each message
+// once, as it now stands.
+struct ChangeQuery : MessageFilter {
+  std::uint64_t after = 0;             // a position of before; 0: from the beginning of the log
+  std::optional<std::uint64_t> up_to;  // nothing of a later number is shown; none: whatever there is
+  std::size_t limit = 50;              // rows at most; 0 asks for `newest` and `store` alone
+  std::size_t scan_limit = 20'000;     // rows looked at, at most
+};
+struct ChangeRow {
+  std::uint64_t number = 0;  // of the latest change: the position behind this row
+  domain::Message message;
+  std::string type;
+};
+struct ChangePage {
+  std::vector<ChangeRow> rows;
+  std::uint64_t position = 0;  // everything up to here was looked at: `after` of the next page
+  bool at_end = false;         // and there is no more, as of now or of `up_to`
+  std::uint64_t newest = 0;    // the last number that the store gave
+  std::uint64_t store = 0;     // whose positions these are; another store has another number here
+};
+
+// How many messages of a stretch of the log match; counted a part at a time.
+struct CountQuery : MessageFilter {
+  std::uint64_t after = 0;         // message sequences, exclusive
+  std::uint64_t up_to = 0;         // inclusive
+  std::size_t scan_limit = 5'000;  // rows looked at, at most
+};
+struct MessageCount {
+  std::uint64_t count = 0;
+  std::optional<std::uint64_t> next;  // `after` of the next part
+};
+
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+// A retry or cancel of all messages that match, by steps. The messages are those that existed when it began, in the
+// order of their creation, each looked at once: a step commits what it did to its messages together with how far it
+// came, so that a task goes on exactly where it was after any end of the process.
+enum class BulkAction : std::uint8_t { retry, cancel };
+enum class BulkState : std::uint8_t { running, done, cancelled };
+struct BulkTask {
+  TaskId id;
+  BulkAction action = BulkAction::retry;
+  MessageFilter filter;  // its webhook is set
+  domain::Actor actor;
+  std::optional<double> rate;  // messages per second
+  Time started_at{};
+  std::optional<Time> ended_at;
+  BulkState state = BulkState::running;
+  std::uint64_t up_to = 0;             // messages behind this did not exist
+  std::uint64_t position = 0;          // messages up to here were looked at
+  std::optional<std::uint64_t> total;  // that matched when they were counted, before the first step
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;  // refused by the rules of messages
+};
+// The stretch behind `from`, where the task must stand (else nothing is done: the step was made already), up to `to`.
+struct BulkStep {
+  TaskId task;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::vector<MessageId> messages;     // of the stretch, that matched when it was read; looked at again
+  std::optional<std::uint64_t> total;  // counted by now
+  Time now{};
+};
+struct BulkProgress {
+  BulkTask task;
+  std::vector<domain::Message> changed;
 };
 
 struct MessageDetail {
@@ -243,9 +321,18 @@ struct StoreFigures {
   base::DiskHistogram commit_time{base::disk_bounds_us};  // until durable; empty where nobody measures
 };
 
+// All that was durable at one moment, in a file without a name that goes away with its last owner.
+struct StoreCopy {
+  std::shared_ptr<const base::FileDescriptor> file;
+  std::uint64_t bytes = 0;
+  std::string store_id;
+  std::uint32_t schema = 0;
+};
+
 struct OpenState {
   std::vector<WebhookState> webhooks;  // deleting ones among them
   std::vector<domain::EventType> types;
+  std::vector<BulkTask> tasks;          // running
   std::vector<FlightNote> interrupted;  // under way when the process before this one ended; their slots are taken
 };
 
@@ -265,6 +352,11 @@ class Store {
   virtual void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;
   // The store looks up the webhook's status and retry window itself.
   virtual void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;
+  // Gives the id and `up_to`. Of tasks that have ended the latest thousand are kept.
+  virtual void begin_bulk(BulkTask task, Completion<BulkTask> done) = 0;
+  virtual void step_bulk(BulkStep step, Completion<BulkProgress> done) = 0;
+  // Stops a task that runs; already_settled when it has ended.
+  virtual void end_bulk(TaskId task, Time now, Completion<BulkTask> done) = 0;
   // Errors: name_taken, version_mismatch, not_found.
   virtual void put_webhook(WebhookWrite write, Completion<domain::Webhook> done) = 0;
   // Marks it deleting and frees its name; the answer is how many messages waited.
@@ -284,6 +376,15 @@ class Store {
   virtual void due_heads(DueHeadQuery query, Completion<DueHeads> done) = 0;
   virtual void claim_due(ClaimQuery query, Completion<Claim> done) = 0;
   virtual void list_messages(MessageQuery query, Completion<MessagePage> done) = 0;
+  virtual void count_messages(CountQuery query, Completion<MessageCount> done) = 0;
+  virtual void bulk_task(TaskId id, Completion<BulkTask> done) = 0;
+  // The newest first.
+  virtual void list_bulk_tasks(std::size_t limit, Completion<std::vector<BulkTask>> done) = 0;
+  // Errors: invalid_request for a position that this store has not reached.
+  virtual void changes(ChangeQuery query, Completion<ChangePage> done) = 0;
+  // Completes with the newest number as soon as that is above `after`: at once, or behind the commit that makes it so.
+  // With `unavailable` when the store closes first.
+  virtual void next_change(std::uint64_t after, Completion<std::uint64_t> done) = 0;
   virtual void message(MessageId id, Completion<MessageDetail> done) = 0;
   virtual void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) = 0;
   // Full ids whose value lies in [low, high], in order, at most `limit`: what a typed prefix may mean.
@@ -296,6 +397,9 @@ class Store {
   virtual void webhook(WebhookId id, Completion<WebhookState> done) = 0;
   virtual void list_types(Completion<std::vector<domain::EventType>> done) = 0;
   virtual void figures(Completion<StoreFigures> done) = 0;
+  // A copy of everything that completed before the call, made beside the store while it goes on. Errors: unavailable
+  // while another copy is being made or held, store_full when there is no room for it.
+  virtual void copy(Completion<StoreCopy> done) = 0;
 };
 
 }  // namespace webhookd::store

@@ -30,7 +30,7 @@ using test::ScriptedReceiver;
 
 constexpr std::size_t connections_each = 100;
 constexpr std::size_t kinds_at_once = 6;  // the receivers have a thread for each connection
-constexpr auto timeout = 3s;
+constexpr auto timeout = is_sanitized ? 10s : 3s;
 constexpr auto slack = is_sanitized ? 10s : 2s;  // two cores carry both sides of hundreds of exchanges
 
 // Sanitizers make every allocation larger and keep what was freed (ASan: 256 MiB of it) to catch its use.

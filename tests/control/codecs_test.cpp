@@ -439,6 +439,22 @@ TEST_CASE("a cursor gives back its position, and only for its own list") {
   CHECK(decode_cursor(8, cursor).error().fields[0].pointer == "?cursor");
 }
 
+TEST_CASE("a cursor of the stream gives back its store and number, and is none of a list") {
+  const std::string cursor = encode_feed_cursor({0xfedcba9876543210, 77});
+  const auto position = decode_feed_cursor(cursor);
+  REQUIRE(position.has_value());
+  CHECK(position->store == 0xfedcba9876543210);
+  CHECK(position->number == 77);
+  CHECK(decode_cursor(7, cursor).error().fields[0].pointer == "?cursor");
+  CHECK(decode_feed_cursor(encode_cursor(7, number_position(1))).error().fields[0].pointer == "?after");
+  CHECK(decode_feed_cursor("").error().fields[0].pointer == "?after");
+  for (std::size_t i = 0; i < cursor.size(); ++i) {
+    std::string damaged = cursor;
+    damaged[i] = damaged[i] == 'A' ? 'B' : 'A';
+    CHECK(decode_feed_cursor(damaged).has_error());
+  }
+}
+
 TEST_CASE("a cursor damaged at any place is refused") {
   const std::string cursor = encode_cursor(7, number_position(12345));
   for (std::size_t i = 0; i < cursor.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/harness.hpp"
+#include "store/records.hpp"
 
 namespace webhookd::store_test {
 
@@ -708,7 +709,7 @@ TEST_CASE_TEMPLATE("the counters follow every change of status", S, EVERY_STORE)
   CHECK(figures.webhooks == 2);
   CHECK(figures.damaged_records == 0);
   CHECK(!figures.full);
-  CHECK(figures.schema == 1);
+  CHECK(figures.schema == 3);
   CHECK(!figures.store_id.empty());
   CHECK(t.store.webhook(t.two).value().counters.waiting == 0);
 }
@@ -899,6 +900,358 @@ TEST_CASE_TEMPLATE("types are put, replaced and removed by name", S, EVERY_STORE
   CHECK(store.remove_type("invoice.paid").value() == "invoice.paid");
   CHECK(code_of(store.remove_type("invoice.paid")) == ErrorCode::not_found);
   CHECK(store.list_types().size() == shipped);
+}
+
+// ---- the feed of changes --------------------------------------------------------------------------------------
+
+namespace {
+
+store::ChangeQuery behind(std::uint64_t after, std::size_t limit = 50) {
+  store::ChangeQuery query;
+  query.after = after;
+  query.limit = limit;
+  return query;
+}
+
+std::vector<MessageId> ids_of(const store::ChangePage& page) {
+  std::vector<MessageId> ids;
+  for (const store::ChangeRow& row : page.rows) {
+    ids.push_back(row.message.id);
+  }
+  return ids;
+}
+
+// The messages of five events, one to webhook "one" each.
+template <class S>
+std::vector<MessageId> five_messages(TwoWebhooks<S>& t) {
+  std::vector<MessageId> ids;
+  for (int i = 0; i < 5; ++i) {
+    ids.push_back(t.store.accept_one(item_for({t.one})).messages[0].message);
+  }
+  return ids;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("the feed of an empty store is empty and at its end", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto page = t.store.changes(behind(0)).value();
+  CHECK(page.rows.empty());
+  CHECK(page.at_end);
+  CHECK(page.position == 0);
+  CHECK(page.newest == 0);
+  CHECK(page.store != 0);
+}
+
+TEST_CASE_TEMPLATE("the feed shows each message once, as it now stands, in the order of their latest changes", S,
+                   EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  t.store.settle(settlement(ids[1], 1, 503, start_time));
+  t.store.settle(settlement(ids[0], 1, 200, start_time));
+  t.store.cancel(ids[1], start_time).value();
+  const auto page = t.store.changes(behind(0)).value();
+  CHECK(ids_of(page) == std::vector{ids[2], ids[3], ids[4], ids[0], ids[1]});
+  CHECK(page.at_end);
+  CHECK(page.position == page.newest);
+  CHECK(page.rows[4].number == page.newest);
+  CHECK(page.rows[4].message.status == MessageStatus::cancelled);
+  CHECK(page.rows[4].message == t.store.message(ids[1]).value().message);
+  CHECK(page.rows[4].type == "subscription.create");
+  CHECK(page.rows[0].number == ids[2].sequence());
+}
+
+TEST_CASE_TEMPLATE("behind a position the feed shows what changed since, and nothing when nothing did", S,
+                   EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  const std::uint64_t before = t.store.changes(behind(0)).value().position;
+  CHECK(t.store.changes(behind(before)).value().rows.empty());
+  t.store.settle(settlement(ids[3], 1, 503, start_time));
+  const auto created = t.store.accept_one(item_for({t.two})).messages[0].message;
+  const auto page = t.store.changes(behind(before)).value();
+  CHECK(ids_of(page) == std::vector{ids[3], created});
+  CHECK(t.store.changes(behind(page.position)).value().rows.empty());
+}
+
+TEST_CASE_TEMPLATE("every recorded change moves a message to the end of the feed, a refused one does not", S,
+                   EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  std::uint64_t newest = t.store.changes(behind(0)).value().newest;
+  const auto moved = [&] {
+    const auto page = t.store.changes(behind(newest)).value();
+    newest = page.newest;
+    return ids_of(page);
+  };
+  t.store.settle(settlement(ids[0], 1, 503, start_time));
+  CHECK(moved() == std::vector{ids[0]});
+  t.store.settle(settlement(ids[0], 1, 503, start_time));  // repeated
+  CHECK(moved().empty());
+  t.store.retry(ids[0], start_time).value();
+  CHECK(moved() == std::vector{ids[0]});
+  t.store.cancel(ids[0], start_time).value();
+  CHECK(moved() == std::vector{ids[0]});
+  CHECK(!t.store.cancel(ids[0], start_time).has_value());
+  CHECK(moved().empty());
+  t.store.settle(settlement(ids[0], 2, 200, start_time));  // late, and logged
+  CHECK(moved() == std::vector{ids[0]});
+  t.store.wait_out({ids[1], "inactive", start_time + 11 * 24h});
+  CHECK(moved() == std::vector{ids[1]});
+  t.store.wait_out({ids[1], "inactive", start_time + 11 * 24h});
+  CHECK(moved().empty());
+}
+
+TEST_CASE_TEMPLATE("the feed is read in pages, by rows or by what was looked at, without losing or repeating one", S,
+                   EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  t.store.settle(settlement(ids[1], 1, 200, start_time));
+  t.store.settle(settlement(ids[3], 1, 200, start_time));
+  const std::vector expected{ids[0], ids[2], ids[4], ids[1], ids[3]};
+  for (const bool by_rows : {true, false}) {
+    std::vector<MessageId> seen;
+    store::ChangeQuery query = behind(0, by_rows ? 2 : 100);
+    query.scan_limit = by_rows ? 100 : 1;
+    for (bool at_end = false; !at_end;) {
+      const auto page = t.store.changes(query).value();
+      const auto part = ids_of(page);
+      seen.insert(seen.end(), part.begin(), part.end());
+      at_end = page.at_end;
+      query.after = page.position;
+    }
+    CHECK(seen == expected);
+  }
+}
+
+TEST_CASE_TEMPLATE("up to a number, the feed leaves out what has changed behind it", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  store::ChangeQuery query = behind(0);
+  query.up_to = t.store.changes(behind(0)).value().newest;
+  t.store.settle(settlement(ids[1], 1, 200, start_time));
+  const auto page = t.store.changes(query).value();
+  CHECK(ids_of(page) == std::vector{ids[0], ids[2], ids[3], ids[4]});
+  CHECK(page.at_end);
+  CHECK(page.position == *query.up_to);
+  CHECK(ids_of(t.store.changes(behind(page.position)).value()) == std::vector{ids[1]});
+}
+
+TEST_CASE_TEMPLATE("the feed is filtered like a list", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  const auto other = t.store.accept_one(item_for({t.two})).messages[0].message;
+  t.store.settle(settlement(ids[1], 1, 503, start_time));
+  t.store.settle(settlement(other, 1, 503, start_time));
+  const auto shown = [&](auto set) {
+    store::ChangeQuery query = behind(0);
+    set(query);
+    return ids_of(t.store.changes(query).value());
+  };
+  CHECK(shown([&](auto& query) { query.webhook = t.two; }) == std::vector{other});
+  CHECK(shown([](auto& query) { query.code_min = 500, query.code_max = 599; }) == std::vector{ids[1], other});
+  CHECK(shown([](auto& query) { query.statuses = 1; }) == std::vector{ids[0], ids[2], ids[3], ids[4]});
+  CHECK(shown([](auto& query) { query.type = "api.update"; }).empty());
+  CHECK(shown([&](auto& query) { query.text = to_string(ids[2]); }) == std::vector{ids[2]});
+  CHECK(shown([](auto& query) { query.until = start_time; }).empty());
+}
+
+TEST_CASE_TEMPLATE("a position that the store has not reached is refused", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  five_messages(t);
+  const std::uint64_t newest = t.store.changes(behind(0)).value().newest;
+  CHECK(t.store.changes(behind(newest)).has_value());
+  CHECK(code_of(t.store.changes(behind(newest + 1))) == ErrorCode::invalid_request);
+}
+
+TEST_CASE_TEMPLATE("messages of a deleted webhook leave the feed at once, and others stay", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  const auto other = t.store.accept_one(item_for({t.two})).messages[0].message;
+  t.store.settle(settlement(ids[1], 1, 503, start_time));
+  t.store.delete_webhook(t.one).value();
+  CHECK(ids_of(t.store.changes(behind(0)).value()) == std::vector{other});
+  while (!t.store.purge(t.one, 2).value().done) {
+  }
+  CHECK(ids_of(t.store.changes(behind(0)).value()) == std::vector{other});
+  CHECK(t.store.figures().damaged_records == 0);
+}
+
+TEST_CASE_TEMPLATE("the next change is told once it is there, and at once when it is already", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  std::promise<std::uint64_t> told;
+  auto number = told.get_future();
+  t.store.store().next_change(0, [&](Result<std::uint64_t> newest) { told.set_value(newest.value()); });
+  t.store.put_type({"own.type", "", "", "1", domain::TypeOrigin::user, start_time}).value();  // no message changes
+  CHECK(number.wait_for(0s) != std::future_status::ready);
+  const auto accepted = t.store.accept_one(item_for({t.one, t.two}));
+  REQUIRE(number.wait_for(10s) == std::future_status::ready);
+  CHECK(number.get() == accepted.messages[1].message.sequence());
+  const auto at_once =
+      t.store.template ask<std::uint64_t>([&](auto done) { t.store.store().next_change(1, std::move(done)); });
+  CHECK(at_once.value() == 2);
+}
+
+TEST_CASE_TEMPLATE("who waits for a change when the store closes is told so", S, EVERY_STORE) {
+  std::promise<ErrorCode> told;
+  auto code = told.get_future();
+  {
+    S store;
+    store.store().next_change(0, [&](Result<std::uint64_t> newest) { told.set_value(newest.error().code); });
+  }
+  REQUIRE(code.wait_for(10s) == std::future_status::ready);
+  CHECK(code.get() == ErrorCode::unavailable);
+}
+
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+namespace {
+
+store::BulkTask bulk_of(WebhookId webhook, store::BulkAction action, MessageStatus status) {
+  store::BulkTask task;
+  task.action = action;
+  task.filter.webhook = webhook;
+  task.filter.statuses = 1U << static_cast<unsigned>(status);
+  task.actor = {1000, "receiver repaired"};
+  task.rate = 2.5;
+  task.started_at = start_time;
+  return task;
+}
+
+bool are_equal(const store::BulkTask& a, const store::BulkTask& b) {
+  std::string one;
+  std::string other;
+  store::encode_task(a, one);
+  store::encode_task(b, other);
+  return a.id == b.id && one == other;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("a bulk task is kept with every field, and found by its id", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  auto draft = bulk_of(t.one, store::BulkAction::cancel, MessageStatus::created);
+  draft.filter.type = "subscription.create";
+  draft.filter.since = start_time - 1h;
+  draft.filter.until = start_time + 1h;
+  draft.filter.code_min = 500;
+  draft.filter.code_max = 599;
+  draft.filter.text = "x";
+  const auto task = t.store.begin_bulk(draft).value();
+  CHECK(task.id.is_set());
+  CHECK(task.up_to > ids.back().sequence());
+  CHECK(task.state == store::BulkState::running);
+  draft.id = task.id;
+  draft.up_to = task.up_to;
+  CHECK(are_equal(task, draft));
+  CHECK(are_equal(t.store.bulk_task(task.id).value(), draft));
+  CHECK(code_of(t.store.bulk_task(base::TaskId{task.id.value + 1})) == ErrorCode::not_found);
+  CHECK(t.store.load().tasks.size() == 1);
+}
+
+TEST_CASE_TEMPLATE("a step changes what still matches, counts what is refused, and goes no step twice", S,
+                   EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  const auto task = t.store.begin_bulk(bulk_of(t.one, store::BulkAction::cancel, MessageStatus::created)).value();
+  t.store.settle(settlement(ids[1], 1, 200, start_time));  // matched when it was read, and has settled since
+  const store::BulkStep step{task.id, 0, ids[2].sequence(), {ids[0], ids[1], ids[2]}, 5, start_time + 1s};
+  const auto first = t.store.step_bulk(step).value();
+  REQUIRE(first.changed.size() == 2);
+  CHECK(first.changed[1].id == ids[2]);
+  CHECK(first.task.done == 2);
+  CHECK(first.task.failed == 0);
+  CHECK(first.task.total == 5);
+  CHECK(first.task.position == ids[2].sequence());
+  CHECK(first.task.state == store::BulkState::running);
+  CHECK(t.store.message(ids[0]).value().message.cancelled_by == domain::Actor{1000, "receiver repaired"});
+
+  const auto again = t.store.step_bulk(step).value();
+  CHECK(again.changed.empty());
+  CHECK(are_equal(again.task, first.task));
+
+  const auto last = t.store.step_bulk({task.id, ids[2].sequence(), task.up_to, {ids[3], ids[4]}, {}, start_time + 2s});
+  CHECK(last.value().task.done == 4);
+  CHECK(last.value().task.state == store::BulkState::done);
+  CHECK(last.value().task.ended_at == start_time + 2s);
+  CHECK(t.store.load().tasks.empty());
+  CHECK(code_of(t.store.end_bulk(task.id, start_time)) == ErrorCode::already_settled);
+}
+
+TEST_CASE_TEMPLATE("a bulk retry opens new windows, and what an inactive webhook refuses has failed", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  for (const MessageId id : ids) {
+    t.store.cancel(id, start_time).value();
+  }
+  const auto task = t.store.begin_bulk(bulk_of(t.one, store::BulkAction::retry, MessageStatus::cancelled)).value();
+  const auto first = t.store.step_bulk({task.id, 0, ids[1].sequence(), {ids[0], ids[1]}, {}, start_time + 1h}).value();
+  CHECK(first.changed[0].status == MessageStatus::retrying);
+  CHECK(first.changed[0].next_attempt_at == start_time + 1h);
+  auto webhook = t.store.webhook(t.one).value().webhook;
+  webhook.status = domain::WebhookStatus::inactive;
+  t.store.put_webhook(webhook, webhook.version).value();
+  const auto rest =
+      t.store.step_bulk({task.id, ids[1].sequence(), task.up_to, {ids[2], ids[3], ids[4]}, {}, start_time}).value();
+  CHECK(rest.task.done == 2);
+  CHECK(rest.task.failed == 3);
+  CHECK(rest.task.state == store::BulkState::done);
+}
+
+TEST_CASE_TEMPLATE("a stopped task makes no further step", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  const auto task = t.store.begin_bulk(bulk_of(t.one, store::BulkAction::cancel, MessageStatus::created)).value();
+  const auto ended = t.store.end_bulk(task.id, start_time + 3s).value();
+  CHECK(ended.state == store::BulkState::cancelled);
+  CHECK(ended.ended_at == start_time + 3s);
+  CHECK(t.store.step_bulk({task.id, 0, task.up_to, ids, {}, start_time}).value().changed.empty());
+  CHECK(t.store.message(ids[0]).value().message.status == MessageStatus::created);
+}
+
+TEST_CASE_TEMPLATE("tasks are listed newest first, and of those that ended a thousand are kept", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto draft = bulk_of(t.one, store::BulkAction::cancel, MessageStatus::created);
+  const auto kept = t.store.begin_bulk(draft).value();
+  for (int i = 0; i < 1005; ++i) {
+    t.store.end_bulk(t.store.begin_bulk(draft).value().id, start_time).value();
+  }
+  const auto newest = t.store.begin_bulk(draft).value();
+  const auto tasks = t.store.list_bulk_tasks(5000);
+  CHECK(tasks.size() == 1000);
+  CHECK(tasks.front().id == newest.id);
+  CHECK(tasks.back().id == kept.id);
+  CHECK(t.store.list_bulk_tasks(3).size() == 3);
+  // The first number of the store was a task's: times of messages are known all the same.
+  const auto message = t.store.accept_one(item_for({t.one})).messages[0].message;
+  store::MessageQuery since;
+  since.since = start_time;
+  CHECK(ids_of(t.store.list(since)) == std::vector{message});
+}
+
+TEST_CASE_TEMPLATE("messages of a stretch of the log are counted by a filter, part by part", S, EVERY_STORE) {
+  TwoWebhooks<S> t;
+  const auto ids = five_messages(t);
+  t.store.accept_one(item_for({t.two}));
+  t.store.settle(settlement(ids[1], 1, 200, start_time));
+  store::CountQuery query;
+  query.webhook = t.one;
+  query.up_to = ids[3].sequence();
+  CHECK(t.store.count(query).count == 4);
+  CHECK(!t.store.count(query).next);
+  query.statuses = 1;
+  query.scan_limit = 1;
+  std::uint64_t count = 0;
+  int parts = 0;
+  for (std::optional<std::uint64_t> next = 0; next; ++parts) {
+    query.after = *next;
+    const auto part = t.store.count(query);
+    count += part.count;
+    next = part.next;
+  }
+  CHECK(count == 3);
+  CHECK(parts > 3);
 }
 
 }  // namespace webhookd::store_test

@@ -15,41 +15,13 @@
 
 #include "store/harness.hpp"
 #include "store/keys.hpp"
+#include "store/raw_store.hpp"
 
 namespace webhookd::store_test {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-// LMDB's own view of a closed store, for doing to it what nobody should.
-void with_raw_store(const fs::path& data, const std::function<void(MDB_txn*)>& change) {
-  MDB_env* env = nullptr;
-  REQUIRE(mdb_env_create(&env) == MDB_SUCCESS);
-  mdb_env_set_maxdbs(env, 16);
-  mdb_env_set_mapsize(env, std::size_t{1} << 30);
-  REQUIRE(mdb_env_open(env, (data / "store").c_str(), 0, 0600) == MDB_SUCCESS);
-  MDB_txn* txn = nullptr;
-  REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == MDB_SUCCESS);
-  change(txn);
-  REQUIRE(mdb_txn_commit(txn) == MDB_SUCCESS);
-  mdb_env_close(env);
-}
-
-// Turns one bit of the last byte of a row.
-void damage_row(const fs::path& data, const char* table, std::string_view key) {
-  with_raw_store(data, [&](MDB_txn* txn) {
-    MDB_dbi dbi = 0;
-    REQUIRE(mdb_dbi_open(txn, table, 0, &dbi) == MDB_SUCCESS);
-    MDB_val wanted{key.size(), const_cast<char*>(key.data())};
-    MDB_val found{};
-    REQUIRE(mdb_get(txn, dbi, &wanted, &found) == MDB_SUCCESS);
-    std::string bytes(static_cast<const char*>(found.mv_data), found.mv_size);
-    bytes.back() = static_cast<char>(bytes.back() ^ 1);
-    MDB_val changed{bytes.size(), bytes.data()};
-    REQUIRE(mdb_put(txn, dbi, &wanted, &changed, 0) == MDB_SUCCESS);
-  });
-}
 
 Error refusal_of(const store::LmdbOptions& options) {
   base::SilentLog log;
@@ -372,7 +344,50 @@ TEST_CASE("a store of a newer schema is refused by both versions' names") {
   });
   const auto error = refusal_of(asker.options());
   CHECK(error.detail.find("version 7") != std::string::npos);
-  CHECK(error.detail.find("up to 1") != std::string::npos);
+  CHECK(error.detail.find("up to 3") != std::string::npos);
+}
+
+TEST_CASE("a store of the first schema is opened, and its messages stand in the feed where they were created") {
+  LmdbAsker asker;
+  const auto webhook = asker.put_webhook(webhook_named("one")).value().id;
+  const auto first = asker.accept_one(item_for({webhook})).messages[0].message;
+  const auto second = asker.accept_one(item_for({webhook})).messages[0].message;
+  asker.close();
+  with_raw_store(asker.data(), [&](MDB_txn* txn) {
+    MDB_dbi dbi = 0;
+    REQUIRE(mdb_dbi_open(txn, "changes", 0, &dbi) == MDB_SUCCESS);
+    REQUIRE(mdb_drop(txn, dbi, 1) == MDB_SUCCESS);
+    REQUIRE(mdb_dbi_open(txn, nullptr, 0, &dbi) == MDB_SUCCESS);
+    std::string name = "schema";
+    std::string version("\0\0\0\1", 4);
+    MDB_val key{name.size(), name.data()};
+    MDB_val value{version.size(), version.data()};
+    REQUIRE(mdb_put(txn, dbi, &key, &value, 0) == MDB_SUCCESS);
+  });
+  asker.open();
+  CHECK(asker.figures().schema == 3);
+  asker.settle(settlement(first, 1, 200, start_time));
+  const auto page = asker.changes({}).value();
+  REQUIRE(page.rows.size() == 2);
+  CHECK(page.rows[0].message.id == second);
+  CHECK(page.rows[1].message.id == first);
+  asker.reopen();
+  CHECK(asker.changes({}).value().rows.size() == 2);
+}
+
+TEST_CASE("an entry of the feed whose message is damaged is left out and reported") {
+  LmdbAsker asker;
+  const auto webhook = asker.put_webhook(webhook_named("one")).value().id;
+  const auto bad = asker.accept_one(item_for({webhook})).messages[0].message;
+  const auto good = asker.accept_one(item_for({webhook})).messages[0].message;
+  asker.settle({settlement(bad, 1, 200, start_time), settlement(good, 1, 200, start_time)});
+  asker.close();
+  damage_row(asker.data(), "messages", store::sequence_key(bad.sequence()).view());
+  asker.open();
+  const auto page = asker.changes({}).value();
+  REQUIRE(page.rows.size() == 1);
+  CHECK(page.rows[0].message.id == good);
+  CHECK(asker.figures().damaged_records == 1);
 }
 
 TEST_CASE("a creation that was cut off is begun again") {

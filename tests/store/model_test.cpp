@@ -30,7 +30,7 @@ std::string say(base::Id<Kind> id) {
 }
 std::string say(const Message& message) {
   std::string record;
-  store::encode_message(message, record);
+  store::encode_message(message, 0, record);
   return say(message.id) + say(message.webhook) + say(message.event) + record;
 }
 std::string say(const domain::Webhook& webhook) {
@@ -49,6 +49,11 @@ std::string say(const store::WebhookState& state) {
   return say(state.webhook) + record + (state.deleting ? "deleting" : "");
 }
 std::string say(const store::Settled& settled) { return say(settled.message) + (settled.changed ? "+" : "-"); }
+std::string say(const store::BulkTask& task) {
+  std::string record;
+  store::encode_task(task, record);
+  return say(task.id) + record;
+}
 std::string say(const domain::Attempt& attempt) {
   std::string record;
   store::encode_attempt(1, attempt, record);
@@ -59,6 +64,7 @@ std::string say(const domain::EventRef& event) {
          event->data;
 }
 std::string say(const store::MessageRow& row) { return say(row.message) + row.type; }
+std::string say(const store::ChangeRow& row) { return std::to_string(row.number) + say(row.message) + row.type; }
 std::string say(const store::DueHead& head) {
   return say(head.webhook) + say(head.position.due) + say(head.position.message_sequence);
 }
@@ -70,6 +76,8 @@ std::string say(const std::vector<T>& values);
 std::string say(const store::Accepted& accepted);
 std::string say(const store::MessageDetail& detail);
 std::string say(const store::EventDetail& detail);
+std::string say(const store::ChangePage& page);
+std::string say(const store::BulkProgress& progress);
 
 template <class T>
 std::string say(const Result<T>& result) {
@@ -91,13 +99,21 @@ std::string say(const store::Claim& claim) {
   const auto next = claim.next.value_or(store::DuePosition{});
   return say(claim.messages) + say(next.due) + say(next.message_sequence);
 }
+std::string say(const store::ChangePage& page) {
+  std::string text;
+  for (const store::ChangeRow& row : page.rows) {
+    text += say(row);
+  }
+  return text + " to " + say(page.position) + " of " + say(page.newest);
+}
 std::string say(const store::MessageDetail& detail) {
   return say(detail.message) + say(detail.event) + say(detail.attempts);
 }
 std::string say(const store::EventDetail& detail) {
   return say(detail.event) + say(detail.messages) + say(detail.message_count);
 }
-std::string say(const store::OpenState& state) { return say(state.webhooks) + say(state.types); }
+std::string say(const store::OpenState& state) { return say(state.webhooks) + say(state.types) + say(state.tasks); }
+std::string say(const store::BulkProgress& progress) { return say(progress.task) + say(progress.changed); }
 
 // ---- the two stores -------------------------------------------------------------------------------------------
 
@@ -166,9 +182,9 @@ class Pair {
   std::array<std::vector<std::future<std::string>>, 2> answers_;
 };
 
-store::MessageQuery newest_only() {
+store::MessageQuery newest_ones() {
   store::MessageQuery query;
-  query.limit = 1;
+  query.limit = 40;
   return query;
 }
 
@@ -203,8 +219,8 @@ class Player {
     for (const auto& state : pair_.model().load().webhooks) {
       webhooks_.push_back(state.webhook);
     }
-    const auto newest = ids_of(pair_.model().list(newest_only()));
-    newest_message_ = newest.empty() ? 1 : newest[0].sequence();
+    recent_ = ids_of(pair_.model().list(newest_ones()));
+    newest_message_ = recent_.empty() ? 1 : recent_[0].sequence();
   }
 
   WebhookId any_webhook() {
@@ -219,8 +235,10 @@ class Player {
     if (random_.below(30) == 0) {
       return MessageId{random_.next() >> random_.below(64)};
     }
-    const std::uint64_t back = random_.below(random_.below(4) == 0 ? newest_message_ : 40) % newest_message_;
-    return MessageId{base::id_value(newest_message_ - back, lmdb_tag_key())};
+    if (recent_.empty() || random_.below(4) == 0) {
+      return MessageId{base::id_value(1 + random_.below(newest_message_), lmdb_tag_key())};
+    }
+    return recent_[random_.below(recent_.size())];
   }
 
   void pass_time() {
@@ -233,11 +251,11 @@ class Player {
 
   void random_write() {
     pass_time();
-    static constexpr std::array<void (Player::*)(), 20> writes = {
-        &Player::accept, &Player::accept, &Player::accept,   &Player::accept, &Player::settle,
-        &Player::settle, &Player::settle, &Player::settle,   &Player::settle, &Player::accept,
-        &Player::cancel, &Player::retry,  &Player::wait_out, &Player::cancel, &Player::retry,
-        &Player::edit,   &Player::accept, &Player::purge,    &Player::settle, &Player::rare};
+    static constexpr std::array<void (Player::*)(), 22> writes = {
+        &Player::accept,   &Player::accept, &Player::accept, &Player::accept, &Player::settle, &Player::settle,
+        &Player::settle,   &Player::settle, &Player::settle, &Player::accept, &Player::cancel, &Player::retry,
+        &Player::wait_out, &Player::cancel, &Player::retry,  &Player::edit,   &Player::accept, &Player::purge,
+        &Player::settle,   &Player::rare,   &Player::bulk,   &Player::bulk};
     (this->*writes[random_.below(writes.size())])();
   }
 
@@ -310,6 +328,35 @@ class Player {
     pair_.write<Message>([=](Store& store, auto done) { store.retry(id, {0, ""}, now, std::move(done)); });
   }
 
+  // A task is begun, makes a step (the right one, or one that is not its turn), or is stopped.
+  void bulk() {
+    const auto running = pair_.model().load().tasks;
+    const Time now = now_;
+    if (running.empty() || random_.below(20) == 0) {
+      store::BulkTask task;
+      task.action = random_.below(2) == 0 ? store::BulkAction::retry : store::BulkAction::cancel;
+      choose_filter(task.filter);
+      task.filter.webhook = any_webhook();
+      task.started_at = now;
+      pair_.write<store::BulkTask>([=](Store& store, auto done) { store.begin_bulk(task, std::move(done)); });
+      return;
+    }
+    const store::BulkTask task = running[random_.below(running.size())];
+    if (random_.below(20) == 0) {
+      pair_.write<store::BulkTask>([=](Store& store, auto done) { store.end_bulk(task.id, now, std::move(done)); });
+      return;
+    }
+    store::BulkStep step;
+    step.task = task.id;
+    step.from = random_.below(20) == 0 ? task.position + 1 : task.position;
+    step.to = std::min(task.up_to, step.from + random_.below(newest_message_ / 4 + 2));
+    step.now = now;
+    for (std::uint64_t i = random_.below(6); i > 0; --i) {
+      step.messages.push_back(any_message());
+    }
+    pair_.write<store::BulkProgress>([=](Store& store, auto done) { store.step_bulk(step, std::move(done)); });
+  }
+
   void put(const domain::Webhook& webhook, std::uint64_t expected_version) {
     pair_.write<domain::Webhook>([=](Store& store, auto done) {
       store.put_webhook({webhook, expected_version}, std::move(done));
@@ -366,7 +413,7 @@ class Player {
   }
 
   void random_read() {
-    switch (random_.below(8)) {
+    switch (random_.below(10)) {
       case 0:
         return pair_.compare([](Asker& asker) { return say(asker.load()) + say(asker.list_webhooks()); });
       case 1: {
@@ -387,6 +434,10 @@ class Player {
         return random_.below(8) == 0 ? compare_lists() : void();
       case 5:
         return compare_heads();
+      case 7:
+        return compare_changes();
+      case 8:
+        return compare_counts();
       case 6: {
         const WebhookId id = any_webhook();
         return pair_.compare([=](Asker& asker) { return say(asker.webhook(id)); });
@@ -417,12 +468,56 @@ class Player {
     pair_.compare([=](Asker& asker) { return say(asker.claim(query)); });
   }
 
+  // Pages may end at other places; the rows in order may not differ, nor where they end.
+  void compare_changes() {
+    store::ChangeQuery query;
+    const std::uint64_t newest = pair_.model().changes({}).value().newest;
+    query.after = random_.below(8) == 0 ? random_.below(newest + 10) : newest - std::min(newest, random_.below(200));
+    query.limit = 1 + random_.below(40);
+    query.scan_limit = random_.below(2) == 0 ? 10 : 1'000'000;
+    if (random_.below(4) == 0) {
+      query.up_to = query.after + random_.below(50);
+    }
+    choose_filter(query);
+    pair_.compare([query](Asker& asker) {
+      auto part = query;
+      std::string rows;
+      for (std::size_t count = 0; count < 300;) {
+        const auto page = asker.changes(part);
+        if (!page || page->at_end) {
+          return rows + say(page);
+        }
+        for (const auto& row : page->rows) {
+          if (count++ < 300) {
+            rows += say(row);
+          }
+        }
+        part.after = page->position;
+      }
+      return rows;
+    });
+  }
+
   void compare_lists() {
     store::MessageQuery query;
     query.limit = 1 + random_.below(100);
     query.scan_limit = 1'000'000;
     query.oldest_first = random_.below(2) == 0;
     query.after_sequence = random_.below(2) == 0 ? 0 : random_.below(newest_message_);
+    choose_filter(query);
+    compare_pages(query);
+  }
+
+  void compare_counts() {
+    store::CountQuery query;
+    query.after = random_.below(newest_message_);
+    query.up_to = query.after + random_.below(newest_message_);
+    query.scan_limit = 1'000'000;
+    choose_filter(query);
+    pair_.compare([query](Asker& asker) { return say(asker.count(query).count) + say(asker.list_bulk_tasks(20)); });
+  }
+
+  void choose_filter(store::MessageFilter& query) {
     query.statuses = random_.below(2) == 0 ? ~0u : static_cast<std::uint32_t>(random_.below(32));
     if (random_.below(2) == 0) {
       query.webhook = any_webhook();
@@ -439,6 +534,9 @@ class Player {
     if (random_.below(4) == 0) {
       query.text = "http 50";
     }
+  }
+
+  void compare_pages(const store::MessageQuery& query) {
     // Pages may end at other places; the rows in order may not differ.
     pair_.compare([query](Asker& asker) {
       auto part = query;
@@ -467,6 +565,9 @@ class Player {
     });
     pair_.lmdb().reopen();
     pair_.compare([](Asker& asker) { return say(asker.load()); });
+    store::ChangeQuery whole_feed;
+    whole_feed.limit = whole_feed.scan_limit = 1'000'000;
+    pair_.compare([&](Asker& asker) { return say(asker.changes(whole_feed)); });
     for (const auto& webhook : webhooks_) {
       pair_.compare([&](Asker& asker) { return say(asker.claim(claim_all(webhook.id))); });
     }
@@ -477,6 +578,7 @@ class Player {
   Pair pair_;
   Time now_ = start_time;
   std::uint64_t newest_message_ = 1;
+  std::vector<MessageId> recent_;
   std::vector<domain::Webhook> webhooks_;
 };
 

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "store/checksum.hpp"
+#include "base/checksum.hpp"
+#include "store/codec.hpp"
 #include "store/harness.hpp"
 #include "store/keys.hpp"
 
@@ -68,14 +69,14 @@ std::string from_hex(std::string_view text) {
 }  // namespace
 
 TEST_CASE("the checksum is CRC-32C, with and without the processor's instruction") {
-  CHECK(store::crc32c_by_table(0, "123456789") == 0xe3069283u);  // the check value of the catalogue of CRCs
-  CHECK(store::crc32c(0, "123456789") == 0xe3069283u);
+  CHECK(base::crc32c_by_table(0, "123456789") == 0xe3069283u);  // the check value of the catalogue of CRCs
+  CHECK(base::crc32c(0, "123456789") == 0xe3069283u);
   std::string text;
   for (int i = 0; i < 100; ++i) {
-    CHECK(store::crc32c(17, text) == store::crc32c_by_table(17, text));
+    CHECK(base::crc32c(17, text) == base::crc32c_by_table(17, text));
     text += static_cast<char>(i * 37);
   }
-  CHECK(store::crc32c(store::crc32c(0, "1234"), "56789") == 0xe3069283u);
+  CHECK(base::crc32c(base::crc32c(0, "1234"), "56789") == 0xe3069283u);
 }
 
 TEST_CASE("keys sort as what they stand for") {
@@ -101,6 +102,11 @@ TEST_CASE("keys are read back as they were made") {
   const auto entry = store::parse_by_webhook_key(store::by_webhook_key({77, 123456789}).view());
   REQUIRE(entry.has_value());
   CHECK(entry->message == 123456789);
+  const auto change = store::parse_change_key(store::change_key({base::max_sequence, 77}).view());
+  REQUIRE(change.has_value());
+  CHECK(change->number == base::max_sequence);
+  CHECK(change->message == 77);
+  CHECK(!store::parse_change_key("short"));
   CHECK(!store::parse_due_key("short"));
   CHECK(!store::parse_by_webhook_key(""));
   CHECK(!store::parse_sequence_key("1234567"));
@@ -108,14 +114,28 @@ TEST_CASE("keys are read back as they were made") {
 
 TEST_CASE("a message is read back with every field") {
   std::string record;
-  store::encode_message(full_message(), record);
-  CHECK(store::decode_message(5, tag_key, record).value() == full_message());
+  store::encode_message(full_message(), 12, record);
+  CHECK(store::decode_message(5, tag_key, record).value() == (store::MessageRecord{full_message(), 12}));
   const Message fresh =
       domain::new_message(MessageId{base::id_value(5, tag_key)}, WebhookId{base::id_value(2, tag_key)},
                           EventId{base::id_value(3, tag_key)}, start_time, 24h);
-  store::encode_message(fresh, record);
-  CHECK(store::decode_message(5, tag_key, record).value() == fresh);
+  store::encode_message(fresh, 0, record);
+  CHECK(store::decode_message(5, tag_key, record).value() == (store::MessageRecord{fresh, 0}));
   CHECK(record.size() < 40);
+}
+
+TEST_CASE("a message of the first version of its record is read, as never changed") {
+  std::string record;
+  const Message message = full_message();
+  store::encode_message(message, 0, record);
+  // What version 1 wrote is what version 2 writes behind the change.
+  std::string old;
+  store::RecordWriter writer(old, 1);
+  for (const char byte : record.substr(store::record_overhead + 1)) {
+    writer.byte(static_cast<std::uint8_t>(byte));
+  }
+  writer.seal(store::sequence_key(5).view());
+  CHECK(store::decode_message(5, tag_key, old).value() == (store::MessageRecord{message, 0}));
 }
 
 TEST_CASE("a webhook is read back with every field, however it authenticates") {
@@ -154,8 +174,8 @@ TEST_CASE("times before and long after today are kept") {
   for (const std::int64_t ms : {std::int64_t{0}, std::int64_t{-5}, std::int64_t{253402300799999}}) {
     message.created_at = base::time_from_ms(ms);
     std::string record;
-    store::encode_message(message, record);
-    CHECK(store::decode_message(5, tag_key, record).value() == message);
+    store::encode_message(message, 0, record);
+    CHECK(store::decode_message(5, tag_key, record).value().message == message);
   }
 }
 
@@ -172,7 +192,7 @@ TEST_CASE("an event is read back, its head alone or with its data") {
 
 TEST_CASE("every flipped bit, every cut and every longer record is noticed") {
   std::string record;
-  store::encode_message(full_message(), record);
+  store::encode_message(full_message(), 12, record);
   for (std::size_t bit = 0; bit < record.size() * 8; ++bit) {
     std::string damaged = record;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
@@ -196,7 +216,7 @@ TEST_CASE("every flipped bit, every cut and every longer record is noticed") {
 
 TEST_CASE("a record under another key is damaged, and the error names it") {
   std::string record;
-  store::encode_message(full_message(), record);
+  store::encode_message(full_message(), 12, record);
   const auto moved = store::decode_message(6, tag_key, record);
   REQUIRE(!moved.has_value());
   CHECK(moved.error().code == ErrorCode::internal);

@@ -519,3 +519,30 @@ TEST_CASE("--timeout ends a wait with 7, and means nothing without --wait") {
   CHECK(bench.run({"emit", "a.b", "-d", "1", "--timeout", "20ms"}).code == 2);
   CHECK(bench.daemon.seen().size() == count);
 }
+
+TEST_CASE("changes behind a cursor are asked for with all filters, and printed oldest first") {
+  Bench bench;
+  const std::string line = message.substr(0, message.size() - 1);
+  bench.daemon.answer("GET /v1/stream?webhook=orders&status=failed&code=5xx&after=abc&follow=false&limit=2", 200,
+                      R"({"cursor":"abc"})"
+                      "\n" +
+                          line +
+                          R"(,"cursor":"abd"})"
+                          "\n");
+  const auto ran =
+      bench.run({"logs", "orders", "--status", "failed", "--code", "5xx", "--after-cursor", "abc", "-n", "2"});
+  CHECK(ran.code == 0);
+  CHECK(ran.out == "msg_0000000000001\ta.b\tfailed\t2\t2026-01-31T11:00:00.000Z\t-\tHTTP 500\n");
+  const auto whole = bench.run(
+      {"logs", "orders", "--status", "failed", "--code", "5xx", "--after-cursor", "abc", "-n", "2", "-o", "json"});
+  CHECK(whole.out.find(R"("next_cursor": "abd")") != std::string::npos);
+}
+
+TEST_CASE("logs refuses what has no meaning for changes") {
+  Bench bench;
+  CHECK(bench.run({"logs", "-f", "--reverse"}).err.find("--reverse: changes have one order") != std::string::npos);
+  CHECK(bench.run({"logs", "-f", "-o", "json"}).err.find("-o jsonl") != std::string::npos);
+  CHECK(bench.run({"logs", "-f", "--after-cursor", "x", "-n", "3"}).err.find("--number") != std::string::npos);
+  CHECK(bench.run({"logs", "--after-cursor", "x", "-n", "0"}).code == 2);
+  CHECK(bench.run({"logs", "--cursor-file", "/nonexistent/folder/file"}).code == 3);
+}

@@ -42,6 +42,15 @@ TEST_CASE("colour surrounds the text and not the padding") {
         "\x1b[32mup\x1b[0m  x\n");
 }
 
+TEST_CASE("a table that is printed part by part has one header, and columns that only widen") {
+  TableSoFar so_far;
+  const std::vector<TableColumn> columns{{"ID", false}, {"WHY", true}};
+  const TableLayout layout{80, true, false};
+  CHECK(aligned_table(columns, {{{"a1"}, {"x"}}}, layout, &so_far) == "ID  WHY\na1  x\n");
+  CHECK(aligned_table(columns, {{{"long"}, {"x"}}}, layout, &so_far) == "long  x\n");
+  CHECK(aligned_table(columns, {{{"b"}, {"x"}}}, layout, &so_far) == "b     x\n");
+}
+
 TEST_CASE("wide characters count two columns and combining marks none") {
   CHECK(display_width("日本") == 4);
   CHECK(display_width("e\xcc\x81") == 1);

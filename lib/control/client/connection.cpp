@@ -183,6 +183,10 @@ Result<ResponseHead> Connection::exchange(const Request& request, std::string_vi
     if (!reader.feed({buffer.data(), static_cast<std::size_t>(received)}, sink)) {
       return failure(codes::bad_answer, options_.socket_path, reader.fault(), "is it webhookd that listens there?");
     }
+    if (!reader.is_done() && reader.has_head() && request.has_enough && request.has_enough()) {
+      close();
+      return reader.head();
+    }
   }
   if (!reader.keeps_connection() || !unsent[0].empty() || !unsent[1].empty()) close();
   return reader.head();

@@ -41,6 +41,8 @@ struct Request {
   std::string_view content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;    // names and values without CR or LF
   std::optional<Duration> silence_timeout = Duration{60'000};  // without a byte either way; nothing: for ever
+  // Asked after each piece of a body that goes to a sink: true ends the call there, and the connection.
+  std::function<bool()> has_enough = nullptr;
 };
 
 struct Response {

@@ -42,9 +42,29 @@ std::optional<std::string> from_base64url(std::string_view url_text) {
   return base::base64_decode(text);
 }
 
-base::Error refuse(std::string_view why) {
-  const std::string detail = "cursor: " + std::string(why);
-  return {base::ErrorCode::invalid_request, detail, {{"?cursor", detail}}};
+base::Error refuse(std::string_view parameter, std::string_view why) {
+  const std::string detail = std::string(parameter) + ": " + std::string(why);
+  return {base::ErrorCode::invalid_request, detail, {{"?" + std::string(parameter), detail}}};
+}
+
+// The list of every cursor of the feed.
+constexpr std::uint64_t feed = 0x66656564;
+
+base::Result<std::string> unpack(std::string_view parameter, std::uint64_t list, std::string_view cursor) {
+  const auto bytes = from_base64url(cursor);
+  if (!bytes || bytes->size() < 1 + 2 * number_bytes || bytes->front() != version) {
+    return refuse(parameter, "is not a cursor that we gave");
+  }
+  const std::string_view text(*bytes);
+  const std::string_view body = text.substr(0, text.size() - number_bytes);
+  if (read_number(text.substr(body.size())) != fingerprint(version, body)) {
+    return refuse(parameter, "is damaged");
+  }
+  if (read_number(body.substr(1, number_bytes)) != list) {
+    return refuse(parameter, list == feed ? "is the cursor of a list, not of the stream of changes"
+                                          : "belongs to a list with another filter or order");
+  }
+  return std::string(body.substr(1 + number_bytes));
 }
 
 }  // namespace
@@ -78,19 +98,31 @@ std::string encode_cursor(std::uint64_t list, std::string_view position) {
 }
 
 base::Result<std::string> decode_cursor(std::uint64_t list, std::string_view cursor) {
-  const auto bytes = from_base64url(cursor);
-  if (!bytes || bytes->size() < 1 + 2 * number_bytes || bytes->front() != version) {
-    return refuse("is not a cursor that we gave");
+  return unpack("cursor", list, cursor);
+}
+
+std::string encode_feed_cursor(const FeedPosition& position) {
+  return encode_cursor(feed, number_position(position.store) + number_position(position.number));
+}
+
+base::Result<FeedPosition> decode_feed_cursor(std::string_view cursor) {
+  const auto position = unpack("after", feed, cursor);
+  if (!position) {
+    return position.error();
   }
-  const std::string_view text(*bytes);
-  const std::string_view body = text.substr(0, text.size() - number_bytes);
-  if (read_number(text.substr(body.size())) != fingerprint(version, body)) {
-    return refuse("is damaged");
+  if (position->size() != 2 * number_bytes) {
+    return refuse("after", "is not a cursor that we gave");
   }
-  if (read_number(body.substr(1, number_bytes)) != list) {
-    return refuse("belongs to a list with another filter or order");
-  }
-  return std::string(body.substr(1 + number_bytes));
+  const std::string_view text(*position);
+  return FeedPosition{read_number(text.substr(0, number_bytes)), read_number(text.substr(number_bytes))};
+}
+
+base::Error foreign_feed_cursor() {
+  return refuse("after", "is a cursor of another store; after=start begins at the beginning of this one");
+}
+
+base::Error early_feed_cursor() {
+  return refuse("after", "lies ahead of this store: it was restored from an older copy; after=start begins anew");
 }
 
 }  // namespace webhookd::protocol

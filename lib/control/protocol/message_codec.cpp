@@ -92,6 +92,13 @@ void write_message(JsonWriter& json, const domain::Message& message, std::string
   json.end_object();
 }
 
+void write_change(JsonWriter& json, const domain::Message& message, std::string_view type, const WebhookLabel& webhook,
+                  std::string_view cursor) {
+  json.begin_object();
+  write_fields(json, message, type, webhook);
+  json.name("cursor").string(cursor).end_object();
+}
+
 void write_message_detail(JsonWriter& json, const domain::Message& message, std::string_view type,
                           const WebhookLabel& webhook, std::string_view payload,
                           const std::vector<domain::Attempt>& attempts) {

@@ -34,6 +34,9 @@ struct WebhookLabel {
 
 void write_message(JsonWriter& json, const domain::Message& message, std::string_view type,
                    const WebhookLabel& webhook);
+// A line of the stream: the message and the position behind it.
+void write_change(JsonWriter& json, const domain::Message& message, std::string_view type, const WebhookLabel& webhook,
+                  std::string_view cursor);
 void write_message_detail(JsonWriter& json, const domain::Message& message, std::string_view type,
                           const WebhookLabel& webhook, std::string_view payload,
                           const std::vector<domain::Attempt>& attempts);

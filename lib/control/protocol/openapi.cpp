@@ -62,6 +62,9 @@ constexpr std::array schemas = {
 "response_body":{"type":"string"},"response_truncated":{"type":"boolean"}}})"},
     Schema{"MessageList", R"({"type":"object","properties":{"items":{"type":"array","items":{"$ref":
 "#/components/schemas/Message"}},"next_cursor":{"type":["string","null"]}}})"},
+    Schema{"MessageChange", R"({"description":"the message as it now stands, and the position behind it; or that alone",
+"anyOf":[{"allOf":[{"$ref":"#/components/schemas/Message"},{"type":"object","required":["cursor"],"properties":{
+"cursor":{"type":"string"}}}]},{"type":"object","required":["cursor"],"properties":{"cursor":{"type":"string"}}}]})"},
     Schema{"WebhookList", R"({"type":"object","properties":{"items":{"type":"array","items":{"$ref":
 "#/components/schemas/Webhook"}},"next_cursor":{"type":["string","null"]}}})"},
     Schema{"WebhookCreated", R"({"allOf":[{"$ref":"#/components/schemas/Webhook"},{"type":"object","properties":{

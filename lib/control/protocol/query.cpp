@@ -5,7 +5,6 @@
 #include <charconv>
 
 #include "base/text.hpp"
-#include "control/protocol/cursor.hpp"
 #include "control/protocol/problems.hpp"
 #include "domain/event_type.hpp"
 #include "domain/message.hpp"
@@ -41,15 +40,20 @@ struct Parameter {
   void (*read)(const std::string& text, T& filter, Faults& faults);
 };
 
-template <class T, std::size_t N>
-base::Result<T> read_parameters(const Query& query, const std::array<Parameter<T>, N>& parameters) {
-  T filter;
-  Faults faults;
+template <class T>
+void read_parameters(const Query& query, std::span<const Parameter<T>> parameters, T& filter, Faults& faults) {
   for (const auto& parameter : parameters) {
     if (const std::string* text = query.find(parameter.name)) {
       parameter.read(*text, filter, faults);
     }
   }
+}
+
+template <class T>
+base::Result<T> read_parameters(const Query& query, std::span<const Parameter<T>> parameters) {
+  T filter;
+  Faults faults;
+  read_parameters(query, parameters, filter, faults);
   if (faults.any()) {
     return std::move(faults).error(ErrorCode::invalid_request);
   }
@@ -116,9 +120,9 @@ void read_type(const std::string& text, MessageFilter& filter, Faults& faults) {
 }
 
 using M = MessageFilter;
-constexpr std::array message_parameters = {
+// Of the list and of the stream.
+constexpr std::array filter_parameters = {
     Parameter<M>{"webhook", [](const std::string& text, M& filter, Faults&) { filter.webhook = text; }},
-    Parameter<M>{"event", [](const std::string& text, M& filter, Faults&) { filter.event = text; }},
     Parameter<M>{"type", read_type},
     Parameter<M>{"status", read_statuses},
     Parameter<M>{"since", [](const std::string& text, M& filter,
@@ -127,10 +131,53 @@ constexpr std::array message_parameters = {
                              Faults& faults) { filter.until = read_time("until", text, faults); }},
     Parameter<M>{"code", read_code},
     Parameter<M>{"q", [](const std::string& text, M& filter, Faults&) { filter.text = text; }},
+};
+// Of the list alone.
+constexpr std::array page_of_messages_parameters = {
+    Parameter<M>{"event", [](const std::string& text, M& filter, Faults&) { filter.event = text; }},
     Parameter<M>{"order", read_order},
     Parameter<M>{"limit",
                  [](const std::string& text, M& filter, Faults& faults) { filter.limit = read_limit(text, faults); }},
     Parameter<M>{"cursor", [](const std::string& text, M& filter, Faults&) { filter.cursor = text; }},
+};
+
+// What the stream shares with the list of messages, and what is its own.
+constexpr std::string_view stream_start = "start";
+constexpr std::uint64_t stream_lines_max = 1'000'000'000;
+
+void read_after(const std::string& text, StreamFilter& filter, Faults& faults) {
+  filter.from_start = text == stream_start;
+  if (filter.from_start) {
+    return;
+  }
+  const auto position = decode_feed_cursor(text);
+  if (position) {
+    filter.after = *position;
+  } else {
+    faults.add(position.error().fields.front().pointer, position.error().detail);
+  }
+}
+
+void read_follow(const std::string& text, StreamFilter& filter, Faults& faults) {
+  if (text != "true" && text != "false") {
+    refuse(faults, "follow", "must be true or false");
+  }
+  filter.follows = text != "false";
+}
+
+void read_lines(const std::string& text, StreamFilter& filter, Faults& faults) {
+  const auto lines = base::parse_whole_number(text, stream_lines_max);
+  if (!lines || *lines == 0) {
+    refuse(faults, "limit", "must be a whole number from 1 to " + std::to_string(stream_lines_max));
+    return;
+  }
+  filter.lines = *lines;
+}
+
+constexpr std::array stream_parameters = {
+    Parameter<StreamFilter>{"after", read_after},
+    Parameter<StreamFilter>{"follow", read_follow},
+    Parameter<StreamFilter>{"limit", read_lines},
 };
 
 void read_webhook_status(const std::string& text, WebhookFilter& filter, Faults& faults) {
@@ -248,14 +295,32 @@ std::uint64_t Query::list_fingerprint() const {
 }
 
 base::Result<MessageFilter> read_message_filter(const Query& query) {
-  return read_parameters(query, message_parameters);
+  MessageFilter filter;
+  Faults faults;
+  read_parameters<M>(query, filter_parameters, filter, faults);
+  read_parameters<M>(query, page_of_messages_parameters, filter, faults);
+  if (faults.any()) {
+    return std::move(faults).error(ErrorCode::invalid_request);
+  }
+  return filter;
+}
+
+base::Result<StreamFilter> read_stream_filter(const Query& query) {
+  StreamFilter filter;
+  Faults faults;
+  read_parameters<M>(query, filter_parameters, filter.messages, faults);
+  read_parameters<StreamFilter>(query, stream_parameters, filter, faults);
+  if (faults.any()) {
+    return std::move(faults).error(ErrorCode::invalid_request);
+  }
+  return filter;
 }
 
 base::Result<WebhookFilter> read_webhook_filter(const Query& query) {
-  return read_parameters(query, webhook_parameters);
+  return read_parameters<W>(query, webhook_parameters);
 }
 
-base::Result<PageFilter> read_page_filter(const Query& query) { return read_parameters(query, page_parameters); }
+base::Result<PageFilter> read_page_filter(const Query& query) { return read_parameters<P>(query, page_parameters); }
 
 base::Result<base::Duration> read_wait(const Query& query) {
   const std::string* text = query.find("timeout");

@@ -4,6 +4,9 @@
 // GET /v1/messages: webhook (id, unique prefix or name), event (id or unique prefix), type, status (one or more, by
 //   commas), since and until (RFC 3339, of created_at; until is exclusive), code ("503" or "5xx"), q (occurs in id,
 //   type or failure), order (desc: newest first, the default; asc), limit, cursor.
+// GET /v1/stream: the same filters but event, order and cursor; after (a cursor that the stream gave, or start for the
+//   beginning of the log; without it from now on), follow (true, the default; false ends at what there is now), limit
+//   (lines, then it ends; none by default).
 // GET /v1/webhooks: status, event (those that would get this type), search (in name or URL, ignoring case),
 //   sort (created, the default; name; status), limit, cursor.
 // GET /v1/types: limit, cursor; by name.
@@ -23,6 +26,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "control/protocol/cursor.hpp"
 #include "domain/webhook.hpp"
 
 namespace webhookd::protocol {
@@ -69,6 +73,15 @@ struct MessageFilter {
   std::string cursor;  // empty: from the start
 };
 base::Result<MessageFilter> read_message_filter(const Query& query);
+
+struct StreamFilter {
+  MessageFilter messages;             // without event, order, limit and cursor
+  bool from_start = false;            // else from now on, or
+  std::optional<FeedPosition> after;  // behind this
+  bool follows = true;
+  std::optional<std::uint64_t> lines;  // at most
+};
+base::Result<StreamFilter> read_stream_filter(const Query& query);
 
 enum class WebhookOrder { created, name, status };
 struct WebhookFilter {

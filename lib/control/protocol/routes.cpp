@@ -28,18 +28,41 @@ constexpr std::array webhooks_query = {
     limit,
     cursor,
 };
+constexpr QueryParameter of_webhook{"webhook", text_schema, "id, unique prefix or name of a webhook"};
+constexpr QueryParameter of_type{"type", text_schema, "event type"};
+constexpr QueryParameter of_status{"status", text_schema, "one or more statuses, separated by commas"};
+constexpr QueryParameter since{"since", time_schema, "created at or after"};
+constexpr QueryParameter until{"until", time_schema, "created before"};
+constexpr QueryParameter of_code{"code", R"({"type":"string","pattern":"^[1-9]([0-9][0-9]|xx)$"})",
+                                 "last HTTP status, or its class"};
+constexpr QueryParameter with_text{"q", text_schema, "occurs in id, type or failure, ignoring case"};
 constexpr std::array messages_query = {
-    QueryParameter{"webhook", text_schema, "id, unique prefix or name of a webhook"},
+    of_webhook,
     QueryParameter{"event", text_schema, "id or unique prefix of an event"},
-    QueryParameter{"type", text_schema, "event type"},
-    QueryParameter{"status", text_schema, "one or more statuses, separated by commas"},
-    QueryParameter{"since", time_schema, "created at or after"},
-    QueryParameter{"until", time_schema, "created before"},
-    QueryParameter{"code", R"({"type":"string","pattern":"^[1-9]([0-9][0-9]|xx)$"})", "last HTTP status, or its class"},
-    QueryParameter{"q", text_schema, "occurs in id, type or failure, ignoring case"},
+    of_type,
+    of_status,
+    since,
+    until,
+    of_code,
+    with_text,
     QueryParameter{"order", R"({"type":"string","enum":["asc","desc"],"default":"desc"})", "desc is newest first"},
     limit,
     cursor,
+};
+constexpr std::array stream_query = {
+    of_webhook,
+    of_type,
+    of_status,
+    since,
+    until,
+    of_code,
+    with_text,
+    QueryParameter{"after", text_schema,
+                   "a cursor of the stream: goes on behind it; start: from the beginning of the log; without: from now "
+                   "on"},
+    QueryParameter{"follow", R"({"type":"boolean","default":true})",
+                   "false: ends behind what there is when it begins, each message once"},
+    QueryParameter{"limit", R"({"type":"integer","minimum":1})", "messages, then it ends"},
 };
 constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
@@ -95,6 +118,9 @@ constexpr std::array table = {
           "Answers when all messages of the event have settled", wait_query, no_body, false, 200, "Event"},
     Route{O::list_messages, "listMessages", "GET", "/v1/messages", Role::read, "Lists messages", messages_query,
           no_body, false, 200, "MessageList"},
+    Route{O::stream_changes, "streamChanges", "GET", "/v1/stream", Role::read,
+          "Messages as they change, one a line; a line with `cursor` alone is a position, an empty one a sign of life",
+          stream_query, no_body, false, 200, "MessageChange", media::ndjson},
     Route{O::show_message, "showMessage", "GET", "/v1/messages/{id}", Role::read,
           "One message with its payload and attempts", no_query, no_body, false, 200, "MessageDetail"},
     Route{O::retry_message, "retryMessage", "POST", "/v1/messages/{id}/retry", Role::operate,

@@ -39,6 +39,7 @@ enum class Operation {
   show_event,
   wait_event,
   list_messages,
+  stream_changes,
   show_message,
   retry_message,
   cancel_message,
@@ -76,7 +77,7 @@ struct Route {
   std::span<const Body> requests;  // media types taken; none: a body is not looked at
   bool body_required;
   unsigned status;            // of success
-  std::string_view response;  // schema of the answer
+  std::string_view response;  // schema of the answer, or of each of its lines
   std::string_view response_media = media::json;
 };
 

@@ -31,17 +31,16 @@
 #include "control/protocol/json_write.hpp"
 #include "control/protocol/routes.hpp"
 #include "control/server/access.hpp"
+#include "control/server/change_signal_impl.hpp"
 #include "control/server/server.hpp"
 
 namespace webhookd::server {
 
-namespace asio = boost::asio;
 using base::Completion;
 using base::Error;
 using base::ErrorCode;
 using base::Result;
 using Socket = asio::local::stream_protocol::socket;
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 inline constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
@@ -69,8 +68,9 @@ struct Context : std::enable_shared_from_this<Context> {
   bool closing = false;
   std::list<Session*> sessions;
   std::size_t scrapes = 0;     // of metrics, on the loopback port
-  std::size_t waiters = 0;     // long polls
+  std::size_t waiters = 0;     // long polls and streams
   std::size_t body_bytes = 0;  // of requests in memory
+  ChangeSignal changes;
 
   asio::io_context io{1};
   asio::local::stream_protocol::acceptor acceptor{io};
@@ -169,6 +169,8 @@ inline Error refusal(ErrorCode code, std::string detail) { return {code, std::mo
 asio::awaitable<Result<store::WebhookState>> find_webhook(Context& context, std::string text);
 asio::awaitable<Result<base::MessageId>> find_message(Context& context, std::string text);
 asio::awaitable<Result<base::EventId>> find_event(Context& context, std::string text);
+// The filter as the store takes it: its webhook is looked up.
+asio::awaitable<Result<store::MessageFilter>> resolve_filter(Context& context, protocol::MessageFilter filter);
 
 // ---- the calls, by operation ----------------------------------------------------------------------------------
 
@@ -194,6 +196,7 @@ Reply delete_type(Context& context, const Request& request);
 Reply show_event(Context& context, const Request& request);
 Reply wait_event(Context& context, const Request& request);
 Reply list_messages(Context& context, const Request& request);
+Reply stream_changes(Context& context, const Request& request);
 Reply show_message(Context& context, const Request& request);
 Reply retry_message(Context& context, const Request& request);
 Reply cancel_message(Context& context, const Request& request);

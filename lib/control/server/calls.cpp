@@ -44,6 +44,8 @@ Handler handler_of(protocol::Operation operation) {
       return wait_event;
     case O::list_messages:
       return list_messages;
+    case O::stream_changes:
+      return stream_changes;
     case O::show_message:
       return show_message;
     case O::retry_message:

@@ -102,6 +102,27 @@ asio::awaitable<Result<store::WebhookState>> find_webhook(Context& context, std:
   co_return pick_webhook(text, std::move(*states));
 }
 
+asio::awaitable<Result<store::MessageFilter>> resolve_filter(Context& context, protocol::MessageFilter filter) {
+  store::MessageFilter resolved;
+  if (!filter.webhook.empty()) {
+    const auto state = co_await find_webhook(context, filter.webhook);
+    if (!state) {
+      co_return state.error();
+    }
+    resolved.webhook = state->webhook.id;
+  }
+  if (!filter.type.empty()) {
+    resolved.type = filter.type;
+  }
+  resolved.statuses = filter.statuses;
+  resolved.since = filter.since;
+  resolved.until = filter.until;
+  resolved.code_min = filter.code_min;
+  resolved.code_max = filter.code_max;
+  resolved.text = filter.text;
+  co_return resolved;
+}
+
 asio::awaitable<Result<base::MessageId>> find_message(Context& context, std::string text) {
   if (const auto id = base::parse_message_id(text)) {
     co_return *id;

@@ -1,11 +1,10 @@
-#include <poll.h>
-
 #include <algorithm>
 
 #include "base/text.hpp"
 #include "control/protocol/cursor.hpp"
 #include "control/protocol/message_codec.hpp"
 #include "control/server/call_impl.hpp"
+#include "control/server/follower_impl.hpp"
 #include "control/server/message_answers_impl.hpp"
 #include "domain/limits.hpp"
 #include "domain/message.hpp"
@@ -17,13 +16,9 @@ namespace {
 using domain::Message;
 using protocol::JsonWriter;
 using protocol::MessageFilter;
-using namespace std::chrono_literals;
 
 constexpr int scans_per_page = 5;  // of store::MessageQuery::scan_limit rows
 constexpr std::size_t event_messages_listed = 20'000;
-constexpr std::size_t waiters_max = 256;
-constexpr auto poll_first = 20ms;
-constexpr auto poll_slowest = 500ms;
 
 // ---- lists ----------------------------------------------------------------------------------------------------
 
@@ -33,25 +28,16 @@ struct Page {
 };
 
 asio::awaitable<Result<store::MessageQuery>> query_of(Context& context, MessageFilter filter) {
+  const bool oldest_first = filter.oldest_first;
+  const std::size_t limit = filter.limit;
+  auto resolved = co_await resolve_filter(context, std::move(filter));
+  if (!resolved) {
+    co_return resolved.error();
+  }
   store::MessageQuery query;
-  if (!filter.webhook.empty()) {
-    const auto state = co_await find_webhook(context, filter.webhook);
-    if (!state) {
-      co_return state.error();
-    }
-    query.webhook = state->webhook.id;
-  }
-  if (!filter.type.empty()) {
-    query.type = filter.type;
-  }
-  query.statuses = filter.statuses;
-  query.since = filter.since;
-  query.until = filter.until;
-  query.code_min = filter.code_min;
-  query.code_max = filter.code_max;
-  query.text = filter.text;
-  query.oldest_first = filter.oldest_first;
-  query.limit = filter.limit;
+  static_cast<store::MessageFilter&>(query) = std::move(*resolved);
+  query.oldest_first = oldest_first;
+  query.limit = limit;
   co_return query;
 }
 
@@ -216,48 +202,30 @@ Reply change_message(Context& context, const Request& request, Change change, Re
 
 // ---- waits ----------------------------------------------------------------------------------------------------
 
-// There is no feed of changes yet, so a wait reads again at growing intervals.
+// From one look at what is waited for to the next: after a change, or at the end of the wait.
 class WaitTurns {
  public:
   WaitTurns(Context& context, const Request& request, base::Duration span)
-      : context_(context), request_(request), timer_(context.io), end_(std::chrono::steady_clock::now() + span) {
-    ++context_.waiters;
-  }
-  ~WaitTurns() { --context_.waiters; }
-  WaitTurns(const WaitTurns&) = delete;
-  WaitTurns& operator=(const WaitTurns&) = delete;
+      : follower_(context, request), end_(std::chrono::steady_clock::now() + span) {}
 
-  // After the pause; the error says why to stop waiting.
+  // The error says why to stop waiting.
   asio::awaitable<Result<void>> next() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= end_) {
+    if (std::chrono::steady_clock::now() >= end_) {
       co_return refusal(ErrorCode::wait_timeout, "it has not settled yet");
     }
-    timer_.expires_at(std::min(now + pause_, end_));
-    pause_ = std::min<std::chrono::milliseconds>(pause_ * 3 / 2, poll_slowest);
-    co_await timer_.async_wait(as_values);
-    if (context_.draining || context_.closing || peer_left()) {
-      co_return refusal(ErrorCode::unavailable, "the daemon is stopping");
-    }
-    co_return Result<void>();
+    auto stayed = co_await follower_.next_change(end_);
+    co_return stayed;
   }
 
  private:
-  bool peer_left() const {
-    pollfd peer{request_.session->socket.native_handle(), 0, 0};
-    return ::poll(&peer, 1, 0) == 1 && (peer.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
-  }
-
-  Context& context_;
-  const Request& request_;
-  asio::steady_timer timer_;
+  Follower follower_;
   SteadyTime end_;
-  std::chrono::milliseconds pause_ = poll_first;
 };
 
 Result<base::Duration> wait_span(const Context& context, const Request& request) {
-  if (context.waiters >= waiters_max) {
-    return refusal(ErrorCode::unavailable, "too many waits at once; at most " + std::to_string(waiters_max));
+  const auto room = Follower::check_room(context);
+  if (!room) {
+    return room.error();
   }
   return protocol::read_wait(request.query);
 }

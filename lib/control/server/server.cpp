@@ -34,6 +34,7 @@ void close_sessions(Context& context) {
   context.acceptor.close(ignored);
   context.scrape_acceptor.close(ignored);
   context.sweep.cancel();
+  context.changes.wake_all();
   for (Session* session : context.sessions) {
     session->socket.close(ignored);
   }
@@ -63,7 +64,10 @@ class ServerImpl final : public Server {
     remove_socket(context_->options.socket_path, listening_);
   }
 
-  void stop_accepting() override { context_->draining = true; }
+  void stop_accepting() override {
+    context_->draining = true;
+    asio::post(context_->io, [context = context_.get()] { context->changes.wake_all(); });
+  }
 
   Result<void> change(LiveOptions live, bool dry_run) override {
     auto access = Access::resolve(live.access);

@@ -1,4 +1,4 @@
-#include "store/checksum.hpp"
+#include "base/checksum.hpp"
 
 #include <array>
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <nmmintrin.h>
 #endif
 
-namespace webhookd::store {
+namespace webhookd::base {
 
 namespace {
 
@@ -65,4 +65,4 @@ std::uint32_t crc32c(std::uint32_t crc, std::string_view bytes) {
   return crc32c_by_table(crc, bytes);
 }
 
-}  // namespace webhookd::store
+}  // namespace webhookd::base
