@@ -504,10 +504,10 @@ std::string packaged_configuration() {
     const std::size_t dot = name.find('.');
     if (name.substr(0, dot) != section) {
       section = name.substr(0, dot);
-      text += "\n[" + section + "]\n";
+      text += "\n\n[" + section + "]\n";
     }
     const std::string short_name = name.substr(dot + 1);
-    text += "# " + std::string(key.help) + "\n# " + allowed_values(key) +
+    text += "\n# " + std::string(key.help) + "\n# " + allowed_values(key) +
             (key.effect == Effect::live ? "; a reload takes it\n" : "; needs a restart\n");
     const auto packaged = std::find_if(packaged_values.begin(), packaged_values.end(),
                                        [&](const PackagedValue& value) { return value.key == key.name; });
