@@ -63,11 +63,11 @@ Reply back_up(Context& context, const Request& request) {
   context.world.log.write(base::LogLevel::info, "backup_started", {{"bytes", std::to_string(copy->bytes)}});
   StreamedAnswer stream(request, protocol::media::octets);
   const bool sent = co_await send_backup(*copy, now, stream);
-  context.world.log.write(sent ? base::LogLevel::info : base::LogLevel::warning,
-                          sent ? "backup_sent" : "backup_broken_off", {{"bytes", std::to_string(copy->bytes)}});
   if (sent) {
+    context.world.log.write(base::LogLevel::info, "backup_sent", {{"bytes", std::to_string(copy->bytes)}});
     co_await stream.finish();
   } else {
+    context.world.log.write(base::LogLevel::warning, "backup_broken_off", {{"bytes", std::to_string(copy->bytes)}});
     boost::system::error_code ignored;
     request.session->socket.close(ignored);  // an answer without an end is no answer
   }
