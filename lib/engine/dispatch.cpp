@@ -16,6 +16,9 @@ constexpr Duration late_turn = 1min;  // a turn this late was not a matter of lo
 }  // namespace
 
 std::optional<Time> Engine::Impl::turn(Time now) {
+  if (!is_started_) {
+    return std::nullopt;  // what was interrupted is not in the log yet, and nothing may be numbered before it is
+  }
   if (now < now_ - late_turn || (next_wake_ && now > *next_wake_ + late_turn)) {
     forgive_endpoints(now);
   }

@@ -24,7 +24,11 @@ base::Error lost_store() {
 
 // ---- start ----------------------------------------------------------------------------------------------------
 
-void Engine::Impl::start(Completion<void> done) {
+void Engine::Impl::start(Completion<void> whole) {
+  Completion<void> done = [this, whole = std::move(whole)](Result<void> result) mutable {
+    is_started_ = result.has_value();
+    whole(std::move(result));
+  };
   store_.load(back<store::OpenState>([this, done = std::move(done)](auto state) mutable {
     if (!state) {
       done(std::move(state.error()));

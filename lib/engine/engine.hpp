@@ -77,7 +77,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Loads webhooks and types. Nothing else may be called before its completion.
+  // Loads webhooks and types, and logs what was interrupted. Before its completion turns start nothing, and nothing
+  // else may be called.
   void start(Completion<void> done);
 
   // Starts what is due and may start; answers when it wants to be called next (nothing: only after a call or a

@@ -181,6 +181,7 @@ class Engine::Impl {
   base::LogSink& log_;
 
   Time now_{};
+  bool is_started_ = false;
   bool stopped_ = false;
   Registry registry_;
   Tracker tracker_;
@@ -195,10 +196,10 @@ class Engine::Impl {
 
   std::unordered_map<AttemptKey, Flight> flights_;
   AttemptKey next_key_ = 1;
-  std::vector<AttemptRequest> starts_;          // of this turn
-  std::vector<store::Settlement> settlements_;  // to be submitted at the end of a turn
-  std::size_t submitted_ = 0;                   // at the store, not yet durable
-  std::optional<Time> resubmit_at_;             // after a failed commit
+  std::vector<AttemptRequest> starts_;         // of this turn
+  std::deque<store::Settlement> settlements_;  // to be submitted at the end of a turn
+  std::size_t submitted_ = 0;                  // at the store, not yet durable
+  std::optional<Time> resubmit_at_;            // after a failed commit
   std::size_t ready_bytes_ = 0;
   std::size_t ready_count_ = 0;
   std::uint64_t unsettled_ = 0;
