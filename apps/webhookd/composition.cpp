@@ -1,19 +1,16 @@
 #include "composition.hpp"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -22,7 +19,6 @@
 #include <thread>
 
 #include "base/check.hpp"
-#include "base/text.hpp"
 #include "control/protocol/token_codec.hpp"
 #include "control/server/server.hpp"
 #include "crypto/signer.hpp"
@@ -30,6 +26,8 @@
 #include "net/delivery.hpp"
 #include "net/engine_loop.hpp"
 #include "options.hpp"
+#include "policies.hpp"
+#include "pulse.hpp"
 #include "store/lmdb_store.hpp"
 
 namespace webhookd::daemon {
@@ -44,56 +42,19 @@ using namespace std::chrono_literals;
 
 constexpr auto drain_limit = 8s;
 constexpr auto drain_step = 20ms;
+constexpr auto closing_limit = 5s;  // the last sessions and the last commit
 
 Time wall_now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
+
+std::uint64_t steady_microseconds() {
+  const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since_boot).count());
+}
 
 std::uint64_t kernel_random() {
   std::uint64_t value = 0;
   base::check(::getrandom(&value, sizeof value, 0) == sizeof value, "the kernel gives random bytes");
   return value;
-}
-
-Result<std::vector<net::Cidr>> parse_ranges(const Strings& texts, const std::string& key) {
-  std::vector<net::Cidr> ranges;
-  for (const std::string& text : texts) {
-    auto range = net::Cidr::parse(text);
-    if (!range) {
-      return Error{ErrorCode::invalid_field, key + ": \"" + text + "\": " + range.error().detail, {}};
-    }
-    ranges.push_back(*range);
-  }
-  return ranges;
-}
-
-Result<net::EgressPolicy> egress_policy(const Settings& settings) {
-  net::EgressPolicy policy;
-  auto allow = parse_ranges(settings.egress_allow, "egress.allow");
-  if (!allow) {
-    return allow.error();
-  }
-  auto deny = parse_ranges(settings.egress_deny, "egress.deny");
-  if (!deny) {
-    return deny.error();
-  }
-  policy.allow = std::move(*allow);
-  policy.deny = std::move(*deny);
-  policy.require_https = settings.egress_require_https;
-  for (const std::string& text : settings.egress_ports) {
-    const auto port = base::parse_whole_number(text, 65535);
-    if (!port || *port == 0) {
-      return Error{ErrorCode::invalid_field, "egress.ports: \"" + text + "\": a port is from 1 to 65535", {}};
-    }
-    policy.ports.push_back(static_cast<std::uint16_t>(*port));
-  }
-  if (!settings.egress_proxy.empty()) {
-    auto proxy = net::EgressPolicy::parse_proxy(settings.egress_proxy);
-    if (!proxy) {
-      return Error{ErrorCode::invalid_field, "egress.proxy: " + proxy.error().detail, {}};
-    }
-    policy.proxy = std::move(*proxy);
-  }
-  policy.own_addresses = net::interface_addresses();
-  return policy;
 }
 
 // A test clock goes on from where it stood, also after a kill.
@@ -119,6 +80,7 @@ store::LmdbOptions store_options(const Settings& settings, const Places& places)
   options.preallocate_bytes = settings.store_preallocate;
   options.seed = kernel_random();
   options.now = wall_now();
+  options.stopwatch = steady_microseconds;
   return options;
 }
 
@@ -127,28 +89,13 @@ std::uint32_t loop_count(const Settings& settings) {
   return wanted != 0 ? wanted : std::max(1u, std::thread::hardware_concurrency());
 }
 
-engine::EngineOptions engine_options(const Settings& settings) {
-  engine::EngineOptions options;
-  options.max_in_flight = static_cast<std::uint32_t>(settings.delivery_max_in_flight);
-  options.max_in_flight_per_host = static_cast<std::uint32_t>(settings.delivery_max_in_flight_per_host);
-  options.idempotency_window = settings.events_idempotency_window;
-  return options;
-}
-
-domain::Webhook webhook_defaults(const Settings& settings) {
-  domain::Webhook webhook;
-  webhook.timeout = settings.delivery_timeout;
-  webhook.retry = {settings.retry_initial, settings.retry_factor, settings.retry_max, settings.retry_jitter,
-                   settings.retry_window};
-  return webhook;
-}
-
 // Everything that runs, in the order in which it must be destroyed (last first).
 struct House {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<net::EngineLoop> loop;
   std::unique_ptr<net::Delivery> delivery;
   std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<Reloader> reloader;
   std::unique_ptr<server::Server> server;
 };
 
@@ -190,9 +137,27 @@ Result<void> start_delivery(House& house, const Settings& settings, base::LogSin
   return {};
 }
 
-Result<void> start_engine(House& house, const Settings& settings, base::LogSink& log) {
+// The service manager hears of the engine from the engine's own thread: a sign of life proves that it turns.
+void report_turns(net::EngineLoop& loop, const std::unique_ptr<engine::Engine>& engine, Supervisor& supervisor) {
+  if (!supervisor.is_listening()) {
+    return;
+  }
+  loop.after_turns([&engine, &supervisor, pulse = Pulse(supervisor.watchdog())](Pulse::Time now) mutable {
+    const Pulse::Beat beat = pulse.beat(now, engine->figures());
+    if (beat.alive) {
+      supervisor.alive();
+    }
+    if (beat.status) {
+      supervisor.status(*beat.status);
+    }
+    return beat.next;
+  });
+}
+
+Result<void> start_engine(House& house, const Settings& settings, Supervisor& supervisor, base::LogSink& log) {
   house.engine = std::make_unique<engine::Engine>(engine_options(settings), *house.store, *house.delivery, *house.loop,
                                                   base::Random(kernel_random()), log);
+  report_turns(*house.loop, house.engine, supervisor);
   std::promise<Result<void>> started;
   auto answer = started.get_future();
   house.loop->post([&] { house.engine->start([&started](Result<void> result) { started.set_value(result); }); });
@@ -200,20 +165,32 @@ Result<void> start_engine(House& house, const Settings& settings, base::LogSink&
   return answer.get();
 }
 
-Result<void> start_server(House& house, const Settings& settings, const Places& places, base::LogSink& log) {
-  server::ServerOptions options;
-  options.socket_path = places.socket;
-  options.access = {settings.access_read, settings.access_emit, settings.access_operate, settings.access_admin};
-  options.event_data_bytes_max = settings.events_max_size;
-  options.defaults = webhook_defaults(settings);
-  options.started_at = house.loop->now();
-  options.generate_secret = crypto::generate_secret;
-  options.public_key_text = crypto::public_key_text;
+// Where clients find us: what the service manager opened comes first.
+const std::string& socket_of(const Places& places, const Supervisor& supervisor) {
+  return supervisor.inherited_socket() ? supervisor.inherited_socket()->path : places.socket;
+}
+
+Result<void> start_server(House& house, const Settings& settings, const Places& places, const Supervisor& supervisor,
+                          base::LogSink& log) {
   auto policy = egress_policy(settings);
   if (!policy) {
     return policy.error();
   }
-  options.url_refusal = [policy = std::move(*policy)](const domain::Url& url) { return policy.refusal(url); };
+  auto metrics = metrics_place(settings);
+  if (!metrics) {
+    return metrics.error();
+  }
+  server::ServerOptions options;
+  options.metrics_listen = *metrics;
+  options.socket_path = socket_of(places, supervisor);
+  if (const auto& inherited = supervisor.inherited_socket()) {
+    options.inherited_socket = inherited->descriptor;
+  }
+  options.live = live_server_options(settings, std::move(*policy));
+  options.started_at = house.loop->now();
+  options.generate_secret = crypto::generate_secret;
+  options.public_key_text = crypto::public_key_text;
+  options.reload = [&house](bool dry_run, auto done) { house.reloader->ask(dry_run, std::move(done)); };
   if (places.test_clock) {
     options.advance_clock = [&house](Duration by, base::Completion<Time> done) {
       house.loop->advance(by, std::move(done));
@@ -228,26 +205,25 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
   return {};
 }
 
-// systemd's readiness protocol (sd_notify(3)): one datagram; nothing when nobody asks.
-void notify_service_manager(const std::string& state) {
-  const char* path = std::getenv("NOTIFY_SOCKET");
-  sockaddr_un address{};
-  if (!path || std::strlen(path) >= sizeof address.sun_path) {
-    return;
+// What a reload changes, first what may refuse.
+Result<void> apply_settings(House& house, const Settings& settings, const Places& places, bool dry_run,
+                            LogWriter& log) {
+  if (auto checked = check_settings(settings, places); !checked) {
+    return checked;
   }
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path, std::strlen(path));
-  if (address.sun_path[0] == '@') {
-    address.sun_path[0] = '\0';
+  auto policy = egress_policy(settings);
+  if (!policy) {
+    return policy.error();
   }
-  const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (socket >= 0) {
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-    // Nobody listening is nothing to act on.
-    [[maybe_unused]] const auto sent =
-        ::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), length);
-    ::close(socket);
+  if (auto changed = house.server->change(live_server_options(settings, *policy), dry_run); !changed || dry_run) {
+    return changed;
   }
+  house.delivery->set_egress(std::move(*policy));
+  house.loop->post([&engine = *house.engine, options = engine_options(settings)] {
+    engine.set_limits(options.max_in_flight, options.max_in_flight_per_host);
+  });
+  log.set_least(parse_log_level(settings.log_level));
+  return {};
 }
 
 sigset_t stop_signals() {
@@ -255,12 +231,18 @@ sigset_t stop_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+sigset_t handled_signals() {
+  sigset_t signals = stop_signals();
   sigaddset(&signals, SIGHUP);
   return signals;
 }
 
-void drain(House& house, base::LogSink& log) {
+void drain(House& house, Supervisor& supervisor, base::LogSink& log) {
   const sigset_t signals = stop_signals();
+  supervisor.extend_timeout(drain_limit + closing_limit);
   house.server->stop_accepting();
   on_engine<bool>(*house.loop, [&house] {
     house.engine->stop_starting();
@@ -298,7 +280,8 @@ void harden_process() {
   }
 }
 
-Result<void> start_house(House& house, const Settings& settings, const Places& places, base::LogSink& log) {
+Result<void> start_house(House& house, const Settings& settings, const Places& places, Supervisor& supervisor,
+                         base::LogSink& log) {
   auto store = store::open_lmdb_store(store_options(settings, places), log);
   if (!store) {
     return store.error();
@@ -312,10 +295,22 @@ Result<void> start_house(House& house, const Settings& settings, const Places& p
   if (auto started = start_delivery(house, settings, log); !started) {
     return started;
   }
-  if (auto started = start_engine(house, settings, log); !started) {
+  if (auto started = start_engine(house, settings, supervisor, log); !started) {
     return started;
   }
-  return start_server(house, settings, places, log);
+  return start_server(house, settings, places, supervisor, log);
+}
+
+// Until a signal ends it.
+int serve_signals(House& house, Supervisor& supervisor) {
+  const sigset_t signals = handled_signals();
+  int signal = 0;
+  while (::sigwait(&signals, &signal) != 0 || signal == SIGHUP) {
+    supervisor.reloading();
+    house.reloader->serve();
+    supervisor.ready();
+  }
+  return signal;
 }
 
 }  // namespace
@@ -323,6 +318,9 @@ Result<void> start_house(House& house, const Settings& settings, const Places& p
 Result<void> check_settings(const Settings& settings, const Places& places) {
   if (auto policy = egress_policy(settings); !policy) {
     return policy.error();
+  }
+  if (auto metrics = metrics_place(settings); !metrics) {
+    return metrics.error();
   }
   if (places.test_clock && places.data_dir == system_data_dir) {
     return Error{
@@ -333,25 +331,30 @@ Result<void> check_settings(const Settings& settings, const Places& places) {
   return {};
 }
 
-Result<void> run_daemon(const Settings& settings, const Places& places, base::LogSink& log) {
+Result<void> run_daemon(const Settings& settings, const Places& places, ReadSettings read, Supervisor& supervisor,
+                        LogWriter& log) {
   harden_process();
-  const sigset_t signals = stop_signals();
+  const sigset_t signals = handled_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread: they inherit it
   House house;
-  if (auto started = start_house(house, settings, places, log); !started) {
+  house.reloader = std::make_unique<Reloader>(
+      settings, std::move(read),
+      [&](const Settings& next, bool dry_run) { return apply_settings(house, next, places, dry_run, log); }, log);
+  if (auto started = start_house(house, settings, places, supervisor, log); !started) {
     if (house.loop) {
       house.loop->stop();
     }
     return started;
   }
   log.write(base::LogLevel::info, "ready",
-            {{"version", WEBHOOKD_VERSION}, {"socket", places.socket}, {"data_dir", places.data_dir}});
-  notify_service_manager("READY=1");
-  int signal = 0;
-  ::sigwait(&signals, &signal);
+            {{"version", WEBHOOKD_VERSION}, {"socket", socket_of(places, supervisor)}, {"data_dir", places.data_dir}});
+  supervisor.ready();
+  ::malloc_trim(0);  // what only the start needed
+  const int signal = serve_signals(house, supervisor);
   log.write(base::LogLevel::info, "stopping", {{"signal", std::to_string(signal)}});
-  notify_service_manager("STOPPING=1");
-  drain(house, log);
+  supervisor.stopping();
+  drain(house, supervisor, log);
+  house.reloader->refuse();
   house.server.reset();
   house.loop->stop();
   house.delivery.reset();

@@ -5,9 +5,11 @@
 
 #include <string>
 
-#include "base/log.hpp"
 #include "base/result.hpp"
+#include "log_writer.hpp"
+#include "reload.hpp"
 #include "settings.hpp"
+#include "supervisor.hpp"
 
 namespace webhookd::daemon {
 
@@ -20,7 +22,8 @@ struct Places {
 // What can be checked without starting: address ranges, ports, the test clock's place.
 base::Result<void> check_settings(const Settings& settings, const Places& places);
 
-// Returns after a clean stop. Signals SIGTERM and SIGINT end it; a second one ends it at once.
-base::Result<void> run_daemon(const Settings& settings, const Places& places, base::LogSink& log);
+// Returns after a clean stop. Signals SIGTERM and SIGINT end it, a second one at once; SIGHUP reads the settings anew.
+base::Result<void> run_daemon(const Settings& settings, const Places& places, ReadSettings read, Supervisor& supervisor,
+                              LogWriter& log);
 
 }  // namespace webhookd::daemon

@@ -9,6 +9,7 @@
 #include "base/check.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "log_events.hpp"
 
 namespace webhookd::daemon {
 
@@ -16,7 +17,29 @@ namespace {
 
 constexpr std::array<std::string_view, 4> level_names = {"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 3> format_names = {"text", "json", "journal"};
-constexpr std::array<std::string_view, 4> journal_prefixes = {"<7>", "<6>", "<4>", "<3>"};  // sd-daemon(3)
+constexpr std::array<std::string_view, 4> priorities = {"7", "6", "4", "3"};  // syslog(3)
+
+struct JournalName {
+  std::string_view field;
+  std::string_view name;
+};
+// What operators search by; every other field is WEBHOOKD_ and its name.
+constexpr std::array<JournalName, 2> journal_names = {{{"webhook", "WEBHOOK_ID"}, {"message", "WEBHOOK_MESSAGE"}}};
+
+std::string_view priority_of(base::LogLevel level) { return priorities[static_cast<std::size_t>(level)]; }
+
+std::string journal_name(std::string_view field) {
+  for (const JournalName& known : journal_names) {
+    if (known.field == field) {
+      return std::string(known.name);
+    }
+  }
+  std::string name = "WEBHOOKD_";
+  for (const char c : field) {
+    name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return name;
+}
 
 // JSON string escapes; everything that is not plain ASCII goes out as \u00XX of its byte when it is not valid UTF-8.
 std::string escaped(std::string_view text) {
@@ -74,22 +97,28 @@ std::size_t index_of(const std::array<std::string_view, N>& names, std::string_v
 
 }  // namespace
 
+LogWriter::LogWriter(base::LogLevel least, LogFormat format, const std::string& journal_socket)
+    : least_(least), format_(format) {
+  if (format == LogFormat::journal) {
+    journal_ = std::make_unique<Journal>(journal_socket);
+  }
+}
+
 void LogWriter::write(base::LogLevel level, std::string_view event, std::initializer_list<base::LogField> fields) {
-  if (level < least_) {
+  if (level < least_ || (journal_ && to_journal(level, event, fields))) {
     return;
   }
   const std::string time = base::format_time(std::chrono::floor<base::Duration>(std::chrono::system_clock::now()));
-  const std::string_view name = level_names[static_cast<std::size_t>(level)];
   std::string line;
   switch (format_) {
     case LogFormat::text:
-      line = time + " " + std::string(name) + " " + as_text(event, fields);
+      line = time + " " + std::string(to_string(level)) + " " + as_text(event, fields);
       break;
     case LogFormat::json:
-      line = as_json(time, name, event, fields);
+      line = as_json(time, to_string(level), event, fields);
       break;
     case LogFormat::journal:
-      line = std::string(journal_prefixes[static_cast<std::size_t>(level)]) + as_text(event, fields);
+      line = "<" + std::string(priority_of(level)) + ">" + as_text(event, fields);
       break;
   }
   line += '\n';
@@ -98,9 +127,33 @@ void LogWriter::write(base::LogLevel level, std::string_view event, std::initial
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
+bool LogWriter::to_journal(base::LogLevel level, std::string_view event,
+                           std::initializer_list<base::LogField> fields) const {
+  std::string datagram;
+  append_journal_field(datagram, "MESSAGE", as_text(event, fields));
+  append_journal_field(datagram, "PRIORITY", priority_of(level));
+  append_journal_field(datagram, "SYSLOG_IDENTIFIER", "webhookd");
+  append_journal_field(datagram, "WEBHOOKD_EVENT", event);
+  if (const LogEvent* known = find_log_event(event)) {
+    append_journal_field(datagram, "MESSAGE_ID", known->message_id);
+  }
+  for (const base::LogField& field : fields) {
+    append_journal_field(datagram, journal_name(field.name), field.value);
+  }
+  return journal_->send(datagram);
+}
+
+std::string_view to_string(base::LogLevel level) { return level_names[static_cast<std::size_t>(level)]; }
+
 base::LogLevel parse_log_level(std::string_view text) {
   return static_cast<base::LogLevel>(index_of(level_names, text));
 }
-LogFormat parse_log_format(std::string_view text) { return static_cast<LogFormat>(index_of(format_names, text)); }
+
+LogFormat parse_log_format(std::string_view text, bool is_journal) {
+  if (text == "auto") {
+    return is_journal ? LogFormat::journal : LogFormat::text;
+  }
+  return static_cast<LogFormat>(index_of(format_names, text));
+}
 
 }  // namespace webhookd::daemon

@@ -9,6 +9,7 @@
 #include "log_writer.hpp"
 #include "options.hpp"
 #include "settings.hpp"
+#include "supervisor.hpp"
 
 namespace {
 
@@ -89,8 +90,14 @@ int run(const Options& options) {
   if (places->socket == system_socket) {
     std::filesystem::create_directories(std::filesystem::path(places->socket).parent_path(), ignored);
   }
-  LogWriter log(parse_log_level(settings->log_level), parse_log_format(settings->log_format));
-  if (auto ran = run_daemon(*settings, *places, log); !ran) {
+  auto supervisor = Supervisor::from_environment();
+  if (!supervisor) {
+    return complain(supervisor.error(), exit_bad_configuration);
+  }
+  LogWriter log(parse_log_level(settings->log_level), parse_log_format(settings->log_format, is_journal_on_stderr()));
+  if (auto ran = run_daemon(
+          *settings, *places, [&options] { return load_settings(options); }, **supervisor, log);
+      !ran) {
     return complain(ran.error(), exit_failure);
   }
   return 0;

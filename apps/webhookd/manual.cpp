@@ -24,7 +24,7 @@ ManualPage daemon_page() {
       .paragraph(
           "It runs in the foreground and logs to standard error. SIGTERM finishes what is in flight and leaves; a "
           "second "
-          "one leaves at once.")
+          "one leaves at once. SIGHUP reads the configuration anew.")
       .begin_list();
   for (const auto& option : options) page.flag_item({option.name, 0, option.value}, option.help);
   page.end_list();
@@ -42,12 +42,13 @@ ManualPage daemon_page() {
   page.section("EXAMPLES")
       .literal({"webhookd --config webhookd.toml --data-dir data --socket webhookd.sock",
                 "webhookd --config webhookd.toml --check-config"});
-  page.see_also({{"whctl", '1'}, {"webhookd.conf", '5'}, {"webhookd-api", '7'}});
+  page.see_also({{"whctl", '1'}, {"webhookd.conf", '5'}, {"webhookd-api", '7'}, {"webhookd-operations", '7'}});
   return page.page();
 }
 
 std::string key_text(const Key& key) {
-  std::string text = std::string(key.help) + ".\nAllowed: " + allowed_values(key) + ".";
+  std::string text = std::string(key.help) + ".\nAllowed: " + allowed_values(key) + "." +
+                     (key.effect == Effect::live ? "\nA reload takes it." : "\nNeeds a restart.");
   return key.fallback.empty() ? text : text + "\nDefault: `" + std::string(key.fallback) + "`.";
 }
 
@@ -74,6 +75,6 @@ ManualPage configuration_page() {
 
 }  // namespace
 
-std::vector<ManualPage> manual_pages() { return {daemon_page(), configuration_page()}; }
+std::vector<ManualPage> manual_pages() { return {daemon_page(), configuration_page(), operations_page()}; }
 
 }  // namespace webhookd::daemon

@@ -1,5 +1,5 @@
-// The daemon's manual pages, webhookd(8) and webhookd.conf(5), written from its command line and from the table of
-// settings. tests/docs writes them into man/ (./dev docs) and says when what is committed there is stale.
+// The daemon's manual pages, webhookd(8), webhookd.conf(5) and webhookd-operations(7), written from its command line
+// and from its tables. tests/docs writes them into man/ (./dev docs) and says when what is committed there is stale.
 #pragma once
 
 #include <vector>
@@ -9,5 +9,8 @@
 namespace webhookd::daemon {
 
 std::vector<base::ManualPage> manual_pages();
+
+// operations_manual.cpp
+base::ManualPage operations_page();
 
 }  // namespace webhookd::daemon

@@ -34,7 +34,7 @@ void bind_options(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   app.add_option("--log-format", options.log_format, "over log.format")
       ->type_name("FORMAT")
-      ->check(CLI::IsMember({"text", "json", "journal"}));
+      ->check(CLI::IsMember({"auto", "text", "json", "journal"}));
   app.set_version_flag("--version", "webhookd " WEBHOOKD_VERSION);
 }
 

@@ -65,42 +65,68 @@ const std::vector<Key> all_keys = {
      "1",
      "65536",
      {},
-     "requests at once, over all webhooks"},
+     "requests at once, over all webhooks",
+     Effect::live},
     {"delivery.max_in_flight_per_host",
      Count{&Settings::delivery_max_in_flight_per_host},
      "1024",
      "1",
      "65536",
      {},
-     "requests at once to one scheme, host and port"},
+     "requests at once to one scheme, host and port",
+     Effect::live},
     {"delivery.timeout",
      &Settings::delivery_timeout,
      "15s",
      "1s",
      "1m",
      {},
-     "whole exchange, of webhooks that do not say"},
+     "whole exchange, of webhooks that do not say",
+     Effect::live},
     {"delivery.retry.initial",
      &Settings::retry_initial,
      "5s",
      "1s",
      "1d",
      {},
-     "first wait, of webhooks that do not say"},
-    {"delivery.retry.factor", &Settings::retry_factor, "2", "1", "10", {}, "growth of the waits"},
-    {"delivery.retry.max", &Settings::retry_max, "6h", "1s", "1d", {}, "longest wait"},
-    {"delivery.retry.jitter", &Settings::retry_jitter, "0.1", "0", "0.5", {}, "random share of a wait, either way"},
-    {"delivery.retry.window", &Settings::retry_window, "10d", "1s", "30d", {}, "how long a message is retried"},
+     "first wait, of webhooks that do not say",
+     Effect::live},
+    {"delivery.retry.factor", &Settings::retry_factor, "2", "1", "10", {}, "growth of the waits", Effect::live},
+    {"delivery.retry.max", &Settings::retry_max, "6h", "1s", "1d", {}, "longest wait", Effect::live},
+    {"delivery.retry.jitter",
+     &Settings::retry_jitter,
+     "0.1",
+     "0",
+     "0.5",
+     {},
+     "random share of a wait, either way",
+     Effect::live},
+    {"delivery.retry.window",
+     &Settings::retry_window,
+     "10d",
+     "1s",
+     "30d",
+     {},
+     "how long a message is retried",
+     Effect::live},
     {"egress.allow",
      &Settings::egress_allow,
      "",
      "",
      "",
      {},
-     "address ranges (CIDR) that deliveries may reach besides public ones"},
-    {"egress.deny", &Settings::egress_deny, "", "", "", {}, "address ranges (CIDR) that they may not reach"},
-    {"egress.require_https", &Settings::egress_require_https, "false", "", "", {}, "refuse http URLs"},
-    {"egress.ports", &Settings::egress_ports, "", "", "", {}, "ports that may be used; empty: any"},
+     "address ranges (CIDR) that deliveries may reach besides public ones",
+     Effect::live},
+    {"egress.deny",
+     &Settings::egress_deny,
+     "",
+     "",
+     "",
+     {},
+     "address ranges (CIDR) that they may not reach",
+     Effect::live},
+    {"egress.require_https", &Settings::egress_require_https, "false", "", "", {}, "refuse http URLs", Effect::live},
+    {"egress.ports", &Settings::egress_ports, "", "", "", {}, "ports that may be used; empty: any", Effect::live},
     {"egress.ca_file", &Settings::egress_ca_file, "", "", "", {}, "PEM file of trusted roots instead of the system's"},
     {"egress.proxy",
      &Settings::egress_proxy,
@@ -111,7 +137,14 @@ const std::vector<Key> all_keys = {
      "http://host:port of a proxy that every delivery goes through by CONNECT, and that then resolves the names"},
     {"egress.resolver.threads", Count{&Settings::resolver_threads}, "16", "1", "256", {}, "name look-ups at once"},
     {"egress.resolver.ttl", &Settings::resolver_ttl, "1m", "1s", "1h", {}, "how long an answer is reused"},
-    {"events.max_size", Bytes{&Settings::events_max_size}, "1MiB", "1KiB", "16MiB", {}, "largest data of an event"},
+    {"events.max_size",
+     Bytes{&Settings::events_max_size},
+     "1MiB",
+     "1KiB",
+     "16MiB",
+     {},
+     "largest data of an event",
+     Effect::live},
     {"events.idempotency_window",
      &Settings::events_idempotency_window,
      "1d",
@@ -119,30 +152,47 @@ const std::vector<Key> all_keys = {
      "7d",
      {},
      "how long an idempotency key is remembered"},
-    {"access.read", &Settings::access_read, "", "", "", {}, "users and @groups that may read"},
-    {"access.emit", &Settings::access_emit, "", "", "", {}, "users and @groups that may also emit events"},
+    {"access.read", &Settings::access_read, "", "", "", {}, "users and @groups that may read", Effect::live},
+    {"access.emit",
+     &Settings::access_emit,
+     "",
+     "",
+     "",
+     {},
+     "users and @groups that may also emit events",
+     Effect::live},
     {"access.operate",
      &Settings::access_operate,
      "",
      "",
      "",
      {},
-     "users and @groups that may also retry, cancel and ping"},
-    {"access.admin", &Settings::access_admin, "", "", "", {}, "users and @groups that may do everything"},
+     "users and @groups that may also retry, cancel and ping",
+     Effect::live},
+    {"access.admin", &Settings::access_admin, "", "", "", {}, "users and @groups that may do everything", Effect::live},
+    {"metrics.listen",
+     &Settings::metrics_listen,
+     "",
+     "",
+     "",
+     {},
+     "loopback address and port, like \"127.0.0.1:9464\", where GET /metrics is answered besides the socket; empty: "
+     "nowhere"},
     {"log.level",
      &Settings::log_level,
      "info",
      "",
      "",
      {"debug", "info", "warning", "error"},
-     "least important record that is written"},
+     "least important record that is written",
+     Effect::live},
     {"log.format",
      &Settings::log_format,
-     "text",
+     "auto",
      "",
      "",
-     {"text", "json", "journal"},
-     "how records are written to standard error"},
+     {"auto", "text", "json", "journal"},
+     "how records are written; auto: journal where standard error leads into it, text elsewhere"},
 };
 
 template <class T>
@@ -278,6 +328,13 @@ std::string format_value(const Key& key, const Settings& settings) {
       key.target);
 }
 
+// What the package sets: its group exists for those who emit.
+struct PackagedValue {
+  std::string_view key;
+  std::string_view value;
+};
+constexpr std::array packaged_values = {PackagedValue{"access.emit", "[\"@webhookd\"]"}};
+
 class Reader {
  public:
   Reader(const std::string& path, Settings& settings) : path_(path), settings_(settings) {}
@@ -380,6 +437,33 @@ base::Result<void> read_settings(const std::string& path, Settings& settings) {
   return base::Error{base::ErrorCode::invalid_field, base::join(reader.faults(), "\n"), {}};
 }
 
+std::vector<protocol::SettingChange> differences(const Settings& before, const Settings& after) {
+  std::vector<protocol::SettingChange> changes;
+  for (const Key& key : all_keys) {
+    std::string from = format_value(key, before);
+    std::string to = format_value(key, after);
+    if (from != to) {
+      changes.push_back({std::string(key.name), std::move(from), std::move(to), key.effect == Effect::live});
+    }
+  }
+  return changes;
+}
+
+Settings with_live(const Settings& before, const Settings& after) {
+  Settings settings = before;
+  for (const Key& key : all_keys) {
+    if (key.effect == Effect::live) {
+      const std::string name(key.name);
+      settings.sources[name] = after.sources.at(name);
+      std::visit(Overloaded{[&](Bytes target) { settings.*target.member = after.*target.member; },
+                            [&](Count target) { settings.*target.member = after.*target.member; },
+                            [&](auto Settings::*target) { settings.*target = after.*target; }},
+                 key.target);
+    }
+  }
+  return settings;
+}
+
 std::string print_settings(const Settings& settings) {
   std::string text;
   std::string section;
@@ -391,6 +475,30 @@ std::string print_settings(const Settings& settings) {
       text += (text.empty() ? "[" : "\n[") + section + "]\n";
     }
     text += name.substr(dot + 1) + " = " + format_value(key, settings) + "  # " + settings.sources.at(name) + "\n";
+  }
+  return text;
+}
+
+std::string packaged_configuration() {
+  std::string text =
+      "# webhookd.conf(5) says all of this as well. After a change: webhookd --check-config, then\n"
+      "# systemctl reload webhookd, which says what needs a restart.\n";
+  const Settings settings = default_settings();
+  std::string section;
+  for (const Key& key : all_keys) {
+    const std::string name(key.name);
+    const std::size_t dot = name.find('.');
+    if (name.substr(0, dot) != section) {
+      section = name.substr(0, dot);
+      text += "\n[" + section + "]\n";
+    }
+    const std::string short_name = name.substr(dot + 1);
+    text += "# " + std::string(key.help) + "\n# " + allowed_values(key) +
+            (key.effect == Effect::live ? "; a reload takes it\n" : "; needs a restart\n");
+    const auto packaged = std::find_if(packaged_values.begin(), packaged_values.end(),
+                                       [&](const PackagedValue& value) { return value.key == key.name; });
+    text += packaged == packaged_values.end() ? "#" + short_name + " = " + format_value(key, settings) + "\n"
+                                              : short_name + " = " + std::string(packaged->value) + "\n";
   }
   return text;
 }

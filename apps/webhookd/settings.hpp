@@ -15,6 +15,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "control/protocol/status_codec.hpp"
 
 namespace webhookd::daemon {
 
@@ -49,6 +50,7 @@ struct Settings {
   Strings access_emit;
   Strings access_operate;
   Strings access_admin;
+  std::string metrics_listen;
   std::string log_level;
   std::string log_format;
 
@@ -65,6 +67,9 @@ struct Count {
 using Target = std::variant<Bytes, Count, Duration Settings::*, double Settings::*, bool Settings::*,
                             std::string Settings::*, Strings Settings::*>;
 
+// When a changed value counts.
+enum class Effect { restart, live };
+
 struct Key {
   std::string_view name;  // "section.key"
   Target target;
@@ -73,6 +78,7 @@ struct Key {
   std::string_view highest;
   std::vector<std::string_view> choices;  // of a text; empty: any
   std::string_view help;
+  Effect effect = Effect::restart;  // live: a reload takes it
 };
 
 std::span<const Key> configuration_keys();
@@ -82,8 +88,16 @@ std::string allowed_values(const Key& key);
 Settings default_settings();
 // Reads a TOML file over `settings`. The error's detail is one line a fault: "FILE:LINE: KEY: what is allowed".
 base::Result<void> read_settings(const std::string& path, Settings& settings);
+// In the order of the table, values as they are spelled in the file.
+std::vector<protocol::SettingChange> differences(const Settings& before, const Settings& after);
+// `before` with the values of `after` that a reload takes.
+Settings with_live(const Settings& before, const Settings& after);
 // As TOML, each value followed by where it came from.
 std::string print_settings(const Settings& settings);
+
+// The file that the package installs: every key with its meaning, range and default, as comments; only what a package
+// decides beyond the defaults is set.
+std::string packaged_configuration();
 
 // "64MiB", "512KiB", "1GiB", or plain bytes.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);

@@ -463,6 +463,17 @@ std::vector<Command> tool_commands() {
        {{"input", 0, "FILE", "the body; - reads standard input", Role::file}},
        {{"whctl api GET /v1/status", ""}},
        call_api},
+      {"reload",
+       "makes the daemon read its configuration anew",
+       {},
+       {{"dry-run", 0, "", "say what would change, and change nothing"}},
+       {{"whctl reload", ""}, {"whctl reload --dry-run", ""}},
+       reload_settings,
+       Manner::plain,
+       "Prints each key whose value in the file is not the one that the daemon runs with, and whether the new one "
+       "counts "
+       "now or after a restart. A file with a mistake changes nothing: the daemon keeps its settings, and the answer "
+       "names line, key and what is allowed."},
       {"clock", "shows the daemon's clock", {}, {}, {{"whctl clock", ""}}, show_clock},
       {"clock advance",
        "moves a test clock, making every due attempt on the way",

@@ -46,6 +46,24 @@ Result<ExitCode> show_status(Session& session, const Invocation&) {
   return ExitCode::done;
 }
 
+// A list of what changed; what needs a restart is said in words as well, because it is easily overlooked.
+Result<ExitCode> reload_settings(Session& session, const Invocation& invocation) {
+  const bool is_dry = invocation.has("dry-run");
+  const auto answer = session.send("POST", is_dry ? "/v1/admin/reload?dry_run=true" : "/v1/admin/reload", "");
+  if (!answer) return answer.error();
+  std::vector<Json> changes;
+  std::string waiting;
+  for (const Json& change : answer->root()["changes"].elements()) {
+    changes.push_back(change);
+    if (change["effect"].text() == "restart") waiting += (waiting.empty() ? "" : ", ") + change["key"].text();
+  }
+  const auto printed = session.output().list(change_view(), changes);
+  if (!printed) return printed.error();
+  if (changes.empty()) session.note("the configuration says what the daemon does already");
+  if (!waiting.empty()) session.note("needs a restart: " + waiting);
+  return ExitCode::done;
+}
+
 Result<ExitCode> show_clock(Session& session, const Invocation&) {
   const auto clock = session.get("/v1/clock");
   if (!clock) return clock.error();

@@ -225,6 +225,15 @@ const View& clock_view() {
   return view;
 }
 
+const View& change_view() {
+  static const std::vector<Column> columns{{"KEY", "key"},
+                                           {"FROM", "from", Look::text, shrinks},
+                                           {"TO", "to", Look::text, shrinks},
+                                           {"EFFECT", "effect", Look::word}};
+  static const View view{"key", "key", columns, columns};
+  return view;
+}
+
 const View& batch_view() {
   static const std::vector<Column> columns{
       {"LINES", "lines"}, {"ACCEPTED", "accepted"}, {"DUPLICATES", "duplicates"}, {"REFUSED", "refused"}};

@@ -5,7 +5,7 @@
 namespace webhookd::domain {
 
 namespace {
-constexpr std::array<std::string_view, 11> outcome_names = {
+constexpr std::array<std::string_view, outcome_kinds> outcome_names = {
     "success", "status", "timeout", "connect", "dns", "tls", "reset", "protocol", "denied", "aborted", "interrupted"};
 constexpr std::array<std::string_view, 3> trigger_names = {"automatic", "manual", "probe"};
 }  // namespace

@@ -3,6 +3,7 @@
 // endpoint.hpp.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ enum class OutcomeKind : std::uint8_t {
   aborted,      // cancelled or deleted while in flight
   interrupted,  // the daemon ended while it was in flight
 };
+
+inline constexpr std::size_t outcome_kinds = 11;
 
 enum class Trigger : std::uint8_t { automatic, manual, probe };
 

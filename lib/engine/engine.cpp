@@ -167,7 +167,7 @@ void Engine::Impl::take_accepted(AcceptJob& job, std::size_t first,
     }
     answer = std::move((*results)[i - first]);
     if (answer && !answer->duplicate) {
-      ++accepted_;
+      ++counted_.accepted;
       dispatch_fresh(*answer, job.events[i]);
     }
   }
@@ -327,7 +327,7 @@ void Engine::Impl::drop_ready(Lane& lane) {
   if (!lane.holds_any()) {
     return;
   }
-  for (std::deque<Ready>* queue : {&lane.ready, &lane.arrivals}) {
+  for (std::list<Ready>* queue : {&lane.ready, &lane.arrivals}) {
     while (!queue->empty()) {
       const Ready ready = take_out(*queue, queue->begin());
       const Tracked* tracked = tracker_.find(ready.message);
@@ -432,18 +432,31 @@ void Engine::Impl::remove_type(std::string name, Completion<std::string> done) {
                      }));
 }
 
+void Engine::Impl::set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host) {
+  slots_.set_bound(max_in_flight);  // the next turn lets in whom it has room for
+  registry_.set_slots_per_host(max_in_flight_per_host, ring_);
+}
+
 // ---- figures --------------------------------------------------------------------------------------------------
 
 EngineFigures Engine::Impl::figures() const {
-  EngineFigures figures;
+  EngineFigures figures = counted_;
   figures.in_flight = flights_.size();
   figures.ready = ready_count_;
   figures.unsettled = unsettled_;
-  figures.attempts = attempts_;
-  figures.successes = successes_;
-  figures.failures = failures_;
-  figures.accepted = accepted_;
   figures.next_due = next_wake_;
+  return figures;
+}
+
+LaneFigures Engine::Impl::lane_figures() {
+  LaneFigures figures;
+  registry_.each_lane([this, &figures](const Lane& lane) {
+    const domain::Health health = lane.health.state(now_);
+    figures.webhooks += !lane.deleting;
+    figures.inactive += !lane.definition->is_active();
+    figures.down += health == domain::Health::down;
+    figures.throttled += health == domain::Health::throttled;
+  });
   return figures;
 }
 
@@ -465,6 +478,9 @@ Engine::~Engine() = default;
 void Engine::start(Completion<void> done) { impl_->start(std::move(done)); }
 std::optional<Time> Engine::turn(Time now) { return impl_->turn(now); }
 void Engine::report(std::vector<AttemptReport> reports, Time now) { impl_->report(std::move(reports), now); }
+void Engine::set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host) {
+  impl_->set_limits(max_in_flight, max_in_flight_per_host);
+}
 void Engine::stop_starting() { impl_->stop_starting(); }
 bool Engine::is_settled(Time now) const { return impl_->is_settled(now); }
 void Engine::accept(std::vector<EventDraft> drafts, Time now, Completion<std::vector<Result<store::Accepted>>> done) {
@@ -507,6 +523,7 @@ Result<void> Engine::check_events(const domain::Webhook& webhook) const {
 }
 Result<void> Engine::check_type(std::string_view type) const { return impl_->registry().check_type(type); }
 EngineFigures Engine::figures() const { return impl_->figures(); }
+LaneFigures Engine::lane_figures() const { return impl_->lane_figures(); }
 std::optional<WebhookFigures> Engine::webhook_figures(WebhookId webhook) const {
   return impl_->webhook_figures(webhook);
 }

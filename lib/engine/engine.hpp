@@ -15,14 +15,17 @@
 // Never here: a clock, a thread, a socket, a lock, a global.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/histogram.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/task.hpp"
+#include "domain/attempt.hpp"
 #include "domain/endpoint.hpp"
 #include "engine/ports.hpp"
 #include "store/store.hpp"
@@ -58,6 +61,19 @@ struct WebhookFigures {
   std::uint32_t window = 0;
 };
 
+// From what nobody notices to a backlog of a day, in milliseconds.
+inline constexpr base::LatencyHistogram::Bounds queue_age_bounds_ms = {
+    10,     50,     100,    250,     500,       1'000,     2'500,      5'000,
+    10'000, 30'000, 60'000, 300'000, 1'800'000, 3'600'000, 21'600'000, 86'400'000};
+
+// Counted when asked: as many steps as there are webhooks.
+struct LaneFigures {
+  std::uint64_t webhooks = 0;
+  std::uint64_t inactive = 0;
+  std::uint64_t down = 0;
+  std::uint64_t throttled = 0;
+};
+
 struct EngineFigures {
   std::uint64_t in_flight = 0;
   std::uint64_t ready = 0;      // claimed, waiting for a slot
@@ -65,7 +81,11 @@ struct EngineFigures {
   std::uint64_t attempts = 0;   // since start
   std::uint64_t successes = 0;
   std::uint64_t failures = 0;
-  std::uint64_t accepted = 0;  // events since start
+  std::uint64_t accepted = 0;                                     // events since start
+  std::array<std::uint64_t, domain::outcome_kinds> outcomes{};    // attempts since start, by OutcomeKind
+  std::uint64_t shortages = 0;                                    // attempts put off for want of our own means
+  base::LatencyHistogram delivery_time{base::latency_bounds_ms};  // of each attempt, in milliseconds
+  base::LatencyHistogram queue_age{queue_age_bounds_ms};          // from due to started, in milliseconds
   std::optional<Time> next_due;
 };
 
@@ -88,6 +108,8 @@ class Engine {
   void report(std::vector<AttemptReport> reports, Time now);
   // From now on no attempt starts; what is in flight goes on. For draining.
   void stop_starting();
+  // Bounds of requests at once, over all webhooks and to one host; what is in flight above them ends by itself.
+  void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
   // Nothing is in flight, no commit under way, and nothing due at `now` could start.
   bool is_settled(Time now) const;
 
@@ -125,6 +147,7 @@ class Engine {
   Result<void> check_type(std::string_view type) const;
 
   EngineFigures figures() const;
+  LaneFigures lane_figures() const;
   std::optional<WebhookFigures> webhook_figures(WebhookId webhook) const;
 
  private:

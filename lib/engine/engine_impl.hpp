@@ -4,7 +4,9 @@
 // thread; completions come back through the executor.
 #pragma once
 
+#include <algorithm>
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,9 +49,11 @@ class Engine::Impl {
   void put_type(domain::EventType type, Completion<domain::EventType> done);
   void remove_type(std::string name, Completion<std::string> done);
   EngineFigures figures() const;
+  LaneFigures lane_figures();
   std::optional<WebhookFigures> webhook_figures(WebhookId webhook) const;
   const Registry& registry() const { return registry_; }
   void stop_starting() { stopped_ = true; }
+  void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
 
   // bulk.cpp
   void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
@@ -82,6 +86,11 @@ class Engine::Impl {
   enum class Place : std::uint8_t { front, back };
 
   static constexpr Time end_of_time = base::time_from_ms(std::int64_t{1} << 50);
+
+  // For histograms, which know no time before.
+  static std::uint64_t milliseconds(Duration span) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, span.count()));
+  }
 
   // A completion that runs `then` on the engine's thread and counts as under way until it has.
   template <class T, class F>
@@ -133,8 +142,8 @@ class Engine::Impl {
   bool may_start(Lane& lane);
   bool is_admitted(Lane& lane);
   void run_ring();
-  void hold(std::deque<Ready>& queue, Ready ready, Place place = Place::back);
-  Ready take_out(std::deque<Ready>& queue, std::deque<Ready>::iterator place);
+  void hold(std::list<Ready>& queue, Ready ready, Place place = Place::back);
+  Ready take_out(std::list<Ready>& queue, std::list<Ready>::iterator place);
   void hold_arrival(Lane& lane, Ready ready);
   void give_to_store(Lane& lane, const Ready& ready);
   void drop_held(Lane& lane, base::MessageId message);
@@ -205,10 +214,7 @@ class Engine::Impl {
   std::uint64_t unsettled_ = 0;
   std::uint64_t under_way_ = 0;  // store calls not yet answered
 
-  std::uint64_t attempts_ = 0;
-  std::uint64_t successes_ = 0;
-  std::uint64_t failures_ = 0;
-  std::uint64_t accepted_ = 0;
+  EngineFigures counted_;  // what is counted since the start; figures() adds what is so now
   std::optional<Time> next_wake_;
 };
 

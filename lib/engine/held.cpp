@@ -110,7 +110,7 @@ void Engine::Impl::sweep_dead(Lane& lane) {
   }
   std::vector<store::WaitedOut> waited_out;
   std::optional<Time> earliest;
-  for (const std::deque<Ready>* queue : {&lane.ready, &lane.arrivals}) {
+  for (const std::list<Ready>* queue : {&lane.ready, &lane.arrivals}) {
     for (const Ready& ready : *queue) {
       const Tracked* tracked = tracker_.find(ready.message);
       if (ready.deadline > now_) {

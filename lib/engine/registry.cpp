@@ -52,6 +52,16 @@ void Registry::redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webho
   }
 }
 
+void Registry::set_slots_per_host(std::uint32_t bound, std::deque<Lane*>& ring) {
+  slots_per_host_ = bound;
+  for (auto& [name, known] : hosts_) {
+    if (const auto host = known.lock()) {
+      host->set_bound(bound);
+      host->readmit(ring);
+    }
+  }
+}
+
 std::shared_ptr<Slots> Registry::host_of(const domain::Url& url) {
   std::erase_if(hosts_, [](const auto& host) { return host.second.expired(); });
   auto& known = hosts_[host_key(url)];

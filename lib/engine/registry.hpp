@@ -2,6 +2,7 @@
 // type and kept until a webhook or a type changes.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,6 +21,8 @@ class Registry {
  public:
   explicit Registry(std::uint32_t slots_per_host) : slots_per_host_(slots_per_host) {}
 
+  // Lanes that were refused a slot and may have one now go to the end of `ring`.
+  void set_slots_per_host(std::uint32_t bound, std::deque<Lane*>& ring);
   Lane& add(std::shared_ptr<const domain::Webhook> webhook);
   // Takes the new definition and the host that goes with it; a lane parked at its old host leaves it.
   void redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook);

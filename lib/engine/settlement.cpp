@@ -66,7 +66,9 @@ void Engine::Impl::take_report(AttemptReport report) {
 
 // What the outcome says about the endpoint; nothing, if the webhook has moved to another one meanwhile.
 void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome) {
-  ++(outcome.kind == domain::OutcomeKind::success ? successes_ : failures_);
+  ++(outcome.kind == domain::OutcomeKind::success ? counted_.successes : counted_.failures);
+  ++counted_.outcomes[static_cast<std::size_t>(outcome.kind)];
+  counted_.delivery_time.record(milliseconds(outcome.duration));
   if (lane.definition != flight.definition && lane.definition->url != flight.definition->url) {
     return;
   }
@@ -100,6 +102,7 @@ void Engine::Impl::put_back(Flight flight) {
   Lane& lane = *registry_.find(flight.webhook);
   lane.not_before = now_ + shortage_pause;
   store_.forget_flight(flight.note);
+  ++counted_.shortages;
   log_.write(base::LogLevel::warning, "shortage", {{"webhook", to_string(flight.webhook)}});
   if (lane.deleting) {
     tracker_.release(flight.ready.message);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <list>
 
 #include "engine/lane.hpp"
 
@@ -17,11 +18,15 @@ namespace webhookd::engine {
 
 class Slots {
  public:
-  explicit Slots(std::uint32_t bound)
-      : bound_(bound),
-        shared_(bound - bound / 4),
-        unproven_bound_(bound - bound / 2),
-        retry_bound_(bound - bound / 2) {}
+  explicit Slots(std::uint32_t bound) { set_bound(bound); }
+
+  // What is taken above a lower bound ends by itself; readmit() afterwards.
+  void set_bound(std::uint32_t bound) {
+    bound_ = bound;
+    shared_ = bound - bound / 4;
+    unproven_bound_ = bound - bound / 2;
+    retry_bound_ = bound - bound / 2;
+  }
 
   struct Held {
     bool unproven = false;
@@ -73,23 +78,23 @@ class Slots {
   }
 
  private:
-  static void move(std::deque<Lane*>& parked, std::uint32_t bound, std::uint32_t count, std::deque<Lane*>& ring) {
+  static void move(std::list<Lane*>& parked, std::uint32_t bound, std::uint32_t count, std::deque<Lane*>& ring) {
     for (; count < bound && !parked.empty(); ++count) {
       ring.push_back(parked.front());
       parked.pop_front();
     }
   }
 
-  std::uint32_t bound_;
-  std::uint32_t shared_;
-  std::uint32_t unproven_bound_;
-  std::uint32_t retry_bound_;
+  std::uint32_t bound_ = 0;
+  std::uint32_t shared_ = 0;
+  std::uint32_t unproven_bound_ = 0;
+  std::uint32_t retry_bound_ = 0;
   std::uint32_t taken_ = 0;
   std::uint32_t unproven_ = 0;
   std::uint32_t retries_ = 0;
-  std::deque<Lane*> any_;
-  std::deque<Lane*> busy_;
-  std::deque<Lane*> unproven_lanes_;
+  std::list<Lane*> any_;
+  std::list<Lane*> busy_;
+  std::list<Lane*> unproven_lanes_;
 };
 
 }  // namespace webhookd::engine

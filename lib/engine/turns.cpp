@@ -130,7 +130,7 @@ void Engine::Impl::run_ring() {
 
 // ---- held in memory ---------------------------------------------------------------------------------------------
 
-void Engine::Impl::hold(std::deque<Ready>& queue, Ready ready, Place place) {
+void Engine::Impl::hold(std::list<Ready>& queue, Ready ready, Place place) {
   ready_bytes_ += ready.cost();
   ++ready_count_;
   tracker_.track(ready.message, Stage::ready);
@@ -141,7 +141,7 @@ void Engine::Impl::hold(std::deque<Ready>& queue, Ready ready, Place place) {
   }
 }
 
-Ready Engine::Impl::take_out(std::deque<Ready>& queue, std::deque<Ready>::iterator place) {
+Ready Engine::Impl::take_out(std::list<Ready>& queue, std::list<Ready>::iterator place) {
   Ready ready = std::move(*place);
   queue.erase(place);
   ready_bytes_ -= ready.cost();
@@ -167,7 +167,7 @@ void Engine::Impl::give_to_store(Lane& lane, const Ready& ready) {
 
 // Takes one message out of the lane's hands; it stays tracked.
 void Engine::Impl::drop_held(Lane& lane, base::MessageId message) {
-  for (std::deque<Ready>* queue : {&lane.ready, &lane.arrivals}) {
+  for (std::list<Ready>* queue : {&lane.ready, &lane.arrivals}) {
     const auto found =
         std::find_if(queue->begin(), queue->end(), [message](const Ready& ready) { return ready.message == message; });
     if (found != queue->end()) {
@@ -180,10 +180,10 @@ void Engine::Impl::drop_held(Lane& lane, base::MessageId message) {
 // Brings a message that was never tried to the front of its queue and makes it that queue's turn; false when the lane
 // holds none.
 bool Engine::Impl::put_fresh_first(Lane& lane) {
-  for (std::deque<Ready>* queue : {&lane.arrivals, &lane.ready}) {
+  for (std::list<Ready>* queue : {&lane.arrivals, &lane.ready}) {
     const auto found = std::find_if(queue->begin(), queue->end(), [](const Ready& ready) { return ready.is_fresh(); });
     if (found != queue->end()) {
-      std::rotate(queue->begin(), found, found + 1);
+      queue->splice(queue->begin(), *queue, found);
       lane.is_arrivals_turn = queue == &lane.arrivals;
       return true;
     }
@@ -207,7 +207,7 @@ Ready Engine::Impl::next_of(Lane& lane) {
   }
   const bool from_arrivals = !lane.arrivals.empty() && (lane.is_arrivals_turn || lane.ready.empty());
   lane.is_arrivals_turn = !from_arrivals;
-  std::deque<Ready>& queue = from_arrivals ? lane.arrivals : lane.ready;
+  std::list<Ready>& queue = from_arrivals ? lane.arrivals : lane.ready;
   return take_out(queue, queue.begin());
 }
 
@@ -231,12 +231,14 @@ bool Engine::Impl::start_next(Lane& lane) {
     lane.host->take(flight.slot);
     flight.is_probe = lane.health.is_down();
     flight.at = now_;
+    const Time due = ready.due;
     flight.ready = std::move(ready);
     flight.note = store_.note_flight({flight.ready.message, lane.id(), flight.number(), now_, flight.trigger(), {}});
     starts_.push_back({key, flight.ready.message, flight.ready.event, lane.definition, now_});
     flights_.emplace(key, std::move(flight));
     ++lane.in_flight;
-    ++attempts_;
+    ++counted_.attempts;
+    counted_.queue_age.record(milliseconds(now_ - due));
     if (lane.definition->rate) {
       lane.pace.on_start(now_, *lane.definition->rate);
     }

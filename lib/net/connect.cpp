@@ -84,7 +84,7 @@ void fail_hop(Exchange& x, OutcomeKind kind, std::string why) {
 // True when policy lets the exchange go to `addresses` of its URL's host; one denied address refuses all.
 bool may_reach(Exchange& x, const std::vector<AddressBytes>& addresses) {
   for (const AddressBytes& address : addresses) {
-    if (auto refusal = x.world.egress.refusal(address)) {
+    if (auto refusal = x.egress->refusal(address)) {
       const bool is_name = x.url().host_kind() == domain::HostKind::name;
       x.fail(OutcomeKind::denied, is_name ? x.url().host() + ": " + *refusal : *refusal);
       return false;
@@ -96,7 +96,7 @@ bool may_reach(Exchange& x, const std::vector<AddressBytes>& addresses) {
 // What policy can say before anything is resolved. With a proxy that is all it says (egress.hpp): names are the proxy's
 // to resolve, but for localhost, which means something without asking anybody.
 bool may_begin(Exchange& x) {
-  if (auto refusal = x.world.egress.refusal(x.url())) {
+  if (auto refusal = x.egress->refusal(x.url())) {
     x.fail(OutcomeKind::denied, std::move(*refusal));
     return false;
   }

@@ -20,8 +20,9 @@ namespace {
 // One thread, its connections and its attempts.
 class Loop {
  public:
-  Loop(const DeliveryOptions& options, Resolver& resolver, TlsContext& tls, ReportSink sink, base::LogSink& log)
-      : world_{io_, options.egress, options.read_token, resolver, tls, pool_, signer_, tokens_, {}},
+  Loop(const DeliveryOptions& options, std::shared_ptr<const EgressPolicy> egress, Resolver& resolver, TlsContext& tls,
+       ReportSink sink, base::LogSink& log)
+      : world_{io_, std::move(egress), options.read_token, resolver, tls, pool_, signer_, tokens_, {}},
         pool_(io_, options.connection_idle_max),
         work_(io_.get_executor()),
         sink_(std::move(sink)),
@@ -54,6 +55,13 @@ class Loop {
       if (const auto found = in_flight_.find(key); found != in_flight_.end()) {
         found->second->abort();
       }
+    });
+  }
+
+  void set_egress(std::shared_ptr<const EgressPolicy> egress) {
+    asio::post(io_, [this, egress = std::move(egress)]() mutable {
+      world_.egress = std::move(egress);
+      pool_.clear();
     });
   }
 
@@ -114,8 +122,9 @@ class LoopedDelivery final : public Delivery {
   LoopedDelivery(const DeliveryOptions& options, std::unique_ptr<TlsContext> tls, std::vector<ReportSink> sinks,
                  base::LogSink& log)
       : options_(options), tls_(std::move(tls)), resolver_(std::make_unique<Resolver>(resolver_options(), lookup())) {
+    const auto egress = std::make_shared<const EgressPolicy>(options.egress);
     for (ReportSink& sink : sinks) {
-      loops_.push_back(std::make_unique<Loop>(options_, *resolver_, *tls_, std::move(sink), log));
+      loops_.push_back(std::make_unique<Loop>(options_, egress, *resolver_, *tls_, std::move(sink), log));
     }
     for (const auto& loop : loops_) {
       loop->run_in_thread();
@@ -139,6 +148,13 @@ class LoopedDelivery final : public Delivery {
       if (!shares[i].empty()) {
         loops_[i]->start(std::move(shares[i]));
       }
+    }
+  }
+
+  void set_egress(EgressPolicy policy) override {
+    const auto egress = std::make_shared<const EgressPolicy>(std::move(policy));
+    for (const auto& loop : loops_) {
+      loop->set_egress(egress);
     }
   }
 

@@ -43,6 +43,8 @@ class Delivery : public engine::Transport {
   // Joins the loops; attempts in flight are dropped without a report. Resolver threads that hang in getaddrinfo are
   // left behind: the process leaves with _exit after the drain (traps.md).
   ~Delivery() override = default;
+  // Any thread. Attempts that start later follow it; those in flight end on the old one. Idle connections are closed.
+  virtual void set_egress(EgressPolicy policy) = 0;
 };
 
 }  // namespace webhookd::net

@@ -65,19 +65,17 @@ void EngineLoop::work(engine::Engine& engine) {
     do {
       wake = engine.turn(now());
     } while (is_test_ && step_clock(engine, wake));
+    if (after_turn_) {
+      after_turn_by_ = after_turn_(std::chrono::steady_clock::now());
+    }
   }
 }
 
 bool EngineLoop::run_batch(std::optional<base::Time> wake) {
   {
     std::unique_lock lock(mutex_);
-    const auto is_woken = [this] { return stopping_ || !queue_.empty(); };
     sleeping_ = queue_.empty();
-    if (is_test_ || !wake) {
-      wake_up_.wait(lock, is_woken);
-    } else {
-      wake_up_.wait_until(lock, *wake, is_woken);
-    }
+    sleep(lock, wake);
     sleeping_ = false;
     if (stopping_) {
       return false;
@@ -89,6 +87,22 @@ bool EngineLoop::run_batch(std::optional<base::Time> wake) {
   }
   batch_.clear();
   return true;
+}
+
+void EngineLoop::sleep(std::unique_lock<std::mutex>& lock, std::optional<base::Time> wake) {
+  const auto is_woken = [this] { return stopping_ || !queue_.empty(); };
+  if (is_test_) {
+    wake.reset();  // the clock is moved by tasks
+  }
+  const bool is_after_turn_first = after_turn_by_ && (!wake || *after_turn_by_ - std::chrono::steady_clock::now() <
+                                                                   *wake - std::chrono::system_clock::now());
+  if (is_after_turn_first) {
+    wake_up_.wait_until(lock, *after_turn_by_, is_woken);
+  } else if (wake) {
+    wake_up_.wait_until(lock, *wake, is_woken);
+  } else {
+    wake_up_.wait(lock, is_woken);
+  }
 }
 
 bool EngineLoop::step_clock(const engine::Engine& engine, std::optional<base::Time> wake) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -22,6 +23,8 @@ namespace webhookd::net {
 
 class EngineLoop final : public engine::Executor, public engine::Clock {
  public:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
   struct TestClock {
     base::Time start{};
     std::function<void(base::Time)> moved;  // called on the engine's thread, so that a restart can go on from there
@@ -29,6 +32,10 @@ class EngineLoop final : public engine::Executor, public engine::Clock {
 
   explicit EngineLoop(std::optional<TestClock> test_clock);
   ~EngineLoop() override;
+
+  // Called on the engine's thread after each turn, and no later than it answered the last time. Only before run().
+  using AfterTurn = std::function<std::optional<SteadyTime>(SteadyTime now)>;
+  void after_turns(AfterTurn after_turn) { after_turn_ = std::move(after_turn); }
 
   // Starts the thread. The engine is used only by it from now on.
   void run(engine::Engine& engine);
@@ -45,6 +52,8 @@ class EngineLoop final : public engine::Executor, public engine::Clock {
   void work(engine::Engine& engine);
   // Runs what is queued; false when it is time to end.
   bool run_batch(std::optional<base::Time> wake);
+  // Until something is queued, or it is time for a turn.
+  void sleep(std::unique_lock<std::mutex>& lock, std::optional<base::Time> wake);
   // One step of a test clock's move. True when the clock moved and the engine should have its turn again.
   bool step_clock(const engine::Engine& engine, std::optional<base::Time> wake);
 
@@ -57,6 +66,8 @@ class EngineLoop final : public engine::Executor, public engine::Clock {
   std::atomic<std::int64_t> test_now_ms_{0};
   std::function<void(base::Time)> moved_;
   std::optional<Move> move_;  // engine thread only
+  AfterTurn after_turn_;
+  std::optional<SteadyTime> after_turn_by_;  // engine thread only
 
   std::mutex mutex_;
   std::condition_variable wake_up_;

@@ -128,6 +128,7 @@ Awaitable<error_code> read_some(ConnectionPtr connection) {
 Exchange::Exchange(ExchangePlan what, LoopWorld& loop, ExchangeDone done)
     : plan(std::move(what)),
       world(loop),
+      egress(loop.egress),
       endpoint(endpoint_text(plan)),
       wake(loop.io.get_executor()),
       done_(std::move(done)),
@@ -180,7 +181,7 @@ void Exchange::fail_for_shortage(std::string what) {
   fail(OutcomeKind::connect, std::move(what));
 }
 
-const domain::Url& Exchange::next_hop() const { return world.egress.proxy ? *world.egress.proxy : url(); }
+const domain::Url& Exchange::next_hop() const { return egress->proxy ? *egress->proxy : url(); }
 
 // A small request on a plain connection leaves in one system call, without a trip through the loop. What does not fit
 // is written beside the reading, because a receiver may answer (and stop reading) before it has everything.
@@ -276,7 +277,8 @@ void Exchange::conclude(const error_code& read_error) {
 void Exchange::finish() {
   deadline_.cancel();
   if (connection) {
-    if (connection->reader.allows_reuse() && connection->is_request_sent && !is_interrupted()) {
+    const bool is_allowed_still = egress == world.egress;
+    if (is_allowed_still && connection->reader.allows_reuse() && connection->is_request_sent && !is_interrupted()) {
       world.pool.put(endpoint, std::move(connection));
     } else if (connection->reader.is_head_complete() && connection->is_request_sent && !is_interrupted()) {
       part_with(connection);

@@ -23,6 +23,7 @@
 
 namespace webhookd::net {
 
+struct EgressPolicy;
 struct LoopWorld;
 
 enum class Phase { resolving, connecting, tunnelling, handshaking, sending, awaiting_head, reading_body };
@@ -89,6 +90,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   const ExchangePlan plan;
   LoopWorld& world;
+  const std::shared_ptr<const EgressPolicy> egress;  // as it was when this began
   const std::string endpoint;  // "https://host:port": what connections and TLS sessions are filed under
   ConnectionPtr connection;
   std::shared_ptr<ConnectRace> race;

@@ -2,6 +2,8 @@
 // loop's io_context.
 #pragma once
 
+#include <memory>
+
 #include "crypto/signer.hpp"
 #include "engine/ports.hpp"
 #include "net/client_identity.hpp"
@@ -18,7 +20,7 @@ class Tokens;
 
 struct LoopWorld {
   asio::io_context& io;
-  const EgressPolicy& egress;
+  std::shared_ptr<const EgressPolicy> egress;  // exchanged as a whole; who looks twice keeps their own
   const TokenReader& read_token;
   Resolver& resolver;
   TlsContext& tls;

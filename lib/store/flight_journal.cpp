@@ -103,6 +103,10 @@ std::vector<FlightNote> FlightJournal::found() const {
       notes.push_back(*note);
     }
   }
+  // Every page has been looked at; those that are used come back one by one, and what was written is the file's.
+  if (map_ != nullptr) {
+    ::madvise(map_, file_bytes, MADV_DONTNEED);
+  }
   return notes;
 }
 

@@ -183,7 +183,7 @@ class LmdbStore final : public Store {
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
         waiters_(meta.next_number - 1),
         writer_(*env_, tag_keys_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
-                log),
+                options.stopwatch, log),
         copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
 
   // Writes.
@@ -356,6 +356,7 @@ class LmdbStore final : public Store {
     figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
     figures.commits = writer_.commits();
+    figures.commit_time = writer_.commit_time();
     figures.damaged_records = damage_.count();
     figures.full = space_.is_full(transaction);
     return figures;

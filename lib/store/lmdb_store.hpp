@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,7 +24,8 @@ struct LmdbOptions {
   std::uint64_t preallocate_bytes = 0;
   // Kernel randomness, used once: store id and tag key of a new store.
   std::uint64_t seed = 0;
-  Time now{};  // created_at of the shipped types in a new store
+  Time now{};                                // created_at of the shipped types in a new store
+  std::function<std::uint64_t()> stopwatch;  // microseconds of a steady clock; empty: commits are not timed
   std::size_t commit_records_max = 5000;
   std::size_t commit_bytes_max = std::size_t{32} << 20;
 };

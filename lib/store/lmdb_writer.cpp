@@ -1,15 +1,18 @@
+#include <chrono>
+
 #include "store/lmdb_writer_impl.hpp"
 
 namespace webhookd::store {
 
 Writer::Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
-               Limits limits, base::LogSink& log)
+               Limits limits, Stopwatch stopwatch, base::LogSink& log)
     : env_(env),
       tag_keys_(tag_keys),
       space_(space),
       damage_(damage),
       waiters_(waiters),
       limits_(limits),
+      stopwatch_(std::move(stopwatch)),
       log_(log),
       thread_([this] { run(); }) {}
 
@@ -97,12 +100,28 @@ std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Writ
   if (!changes.changed_anything()) {
     return std::nullopt;
   }
-  if (!transaction.commit()) {
+  if (!commit(transaction)) {
     return Failure{transaction.failure("the commit failed, it is not known whether the change is stored"), true};
   }
   ++commits_;
   newest_number_ = changes.newest_number();
   return std::nullopt;
+}
+
+bool Writer::commit(WriteTransaction& transaction) {
+  const std::uint64_t begun = stopwatch_ ? stopwatch_() : 0;
+  const bool is_durable = transaction.commit();
+  if (is_durable && stopwatch_) {
+    const std::uint64_t took = stopwatch_() - begun;
+    const std::lock_guard lock(mutex_);
+    commit_time_.record(took);
+  }
+  return is_durable;
+}
+
+base::DiskHistogram Writer::commit_time() const {
+  const std::lock_guard lock(mutex_);
+  return commit_time_;
 }
 
 }  // namespace webhookd::store

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -58,9 +59,11 @@ class Writer {
     std::size_t bytes = 0;
   };
 
+  using Stopwatch = std::function<std::uint64_t()>;  // microseconds; may be empty
+
   // `waiters` hear of each commit's changes, behind its answers.
   Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
-         Limits limits, base::LogSink& log);
+         Limits limits, Stopwatch stopwatch, base::LogSink& log);
   // Commits and answers what is queued, then ends.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -69,6 +72,7 @@ class Writer {
   // Any thread.
   void queue(std::unique_ptr<Write> write);
   std::uint64_t commits() const { return commits_; }
+  base::DiskHistogram commit_time() const;
 
  private:
   using Batch = std::vector<std::unique_ptr<Write>>;
@@ -81,6 +85,7 @@ class Writer {
   bool take_batch(Batch& batch);
   void write(std::span<std::unique_ptr<Write>> batch);
   std::optional<Failure> try_commit(std::span<std::unique_ptr<Write>> batch);
+  bool commit(WriteTransaction& transaction);
 
   const Env& env_;
   TagKeys tag_keys_;
@@ -88,13 +93,15 @@ class Writer {
   DamageReport& damage_;
   ChangeWaiters& waiters_;
   Limits limits_;
+  Stopwatch stopwatch_;
   base::LogSink& log_;
   std::atomic<std::uint64_t> commits_ = 0;
   std::uint64_t newest_number_ = 0;  // of what is committed; of the writer's thread
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Write>> queue_;
   bool stopping_ = false;
+  base::DiskHistogram commit_time_{base::disk_bounds_us};
   std::thread thread_;
 };
 

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/file_descriptor.hpp"
+#include "base/histogram.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "domain/event.hpp"
@@ -314,9 +315,10 @@ struct StoreFigures {
   std::uint64_t webhooks = 0;
   std::uint64_t used_bytes = 0;
   std::uint64_t quota_bytes = 0;
-  std::uint64_t commits = 0;          // since open
-  std::uint64_t damaged_records = 0;  // found since open
-  bool full = false;                  // new events are refused
+  std::uint64_t commits = 0;                              // since open
+  std::uint64_t damaged_records = 0;                      // found since open
+  bool full = false;                                      // new events are refused
+  base::DiskHistogram commit_time{base::disk_bounds_us};  // until durable; empty where nobody measures
 };
 
 // All that was durable at one moment, in a file without a name that goes away with its last owner.

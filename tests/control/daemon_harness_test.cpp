@@ -413,11 +413,11 @@ struct Daemon::Parts {
   server::ServerOptions options(const DaemonSettings& settings) {
     server::ServerOptions chosen;
     chosen.socket_path = path;
-    chosen.access = settings.access;
-    chosen.event_data_bytes_max = settings.event_data_bytes_max;
+    chosen.live.access = settings.access;
+    chosen.live.event_data_bytes_max = settings.event_data_bytes_max;
     chosen.sessions_max = settings.sessions_max;
     chosen.started_at = clock.now();
-    chosen.url_refusal = [](const domain::Url& url) {
+    chosen.live.url_refusal = [](const domain::Url& url) {
       return url.host() == "10.0.0.1" ? std::optional<std::string>("10.0.0.1 is denied by egress.deny") : std::nullopt;
     };
     chosen.generate_secret = numbered_secret;

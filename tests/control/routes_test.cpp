@@ -96,7 +96,7 @@ TEST_CASE("every operation has exactly one route") {
     CHECK(names.insert(route.name).second);
     CHECK(route.role != Role::none);
   }
-  CHECK(counts.size() == static_cast<std::size_t>(Operation::advance_clock) + 1);
+  CHECK(counts.size() == static_cast<std::size_t>(Operation::show_metrics) + 1);
   CHECK(counts.size() == routes().size());
 }
 

@@ -250,6 +250,52 @@ TEST_CASE("requests in flight never exceed the webhook's window, and the window 
   CHECK(world.attempts().size() == 500);
 }
 
+TEST_CASE("a bound that is raised or lowered while requests are in flight counts from then on") {
+  engine::EngineOptions options;
+  options.max_in_flight = 16;  // endpoints that never answered take half
+  SimWorld world(1, options);
+  world.receive = [](const auto&) { return SimAnswer{answered(200), 1s}; };
+  std::vector<base::WebhookId> ids;
+  for (int i = 0; i < 40; ++i) {
+    ids.push_back(world.create(sim_webhook("hook" + std::to_string(i))).id);
+  }
+  const auto in_flight = [&] {
+    std::size_t sum = 0;
+    for (const auto id : ids) {
+      sum += world.in_flight(id);
+    }
+    return sum;
+  };
+  world.emit("subscription.create");
+  world.run_for(1ms);
+  CHECK(in_flight() == 8);
+  world.engine().set_limits(4, 1024);
+  world.run_for(1s);
+  CHECK(in_flight() == 2);
+  world.engine().set_limits(40, 1024);
+  world.run_for(1s);
+  CHECK(in_flight() == 20);
+}
+
+TEST_CASE("figures tell outcomes apart and how long messages waited for their turn") {
+  engine::EngineOptions options;
+  options.max_in_flight = 1;
+  SimWorld world(1, options);
+  world.receive = [](const auto&) { return SimAnswer{answered(500), 2s}; };
+  world.create(sim_webhook("one"));
+  world.create(sim_webhook("two"));
+  world.emit("subscription.create");
+  world.run_for(4s);
+  const auto figures = world.engine().figures();
+  CHECK(figures.outcomes[static_cast<std::size_t>(domain::OutcomeKind::status)] == 2);
+  CHECK(figures.outcomes[static_cast<std::size_t>(domain::OutcomeKind::success)] == 0);
+  CHECK(figures.queue_age.count() == 2);
+  CHECK(figures.queue_age.sum() == 2000);
+  CHECK(figures.delivery_time.count() == 2);
+  CHECK(world.engine().lane_figures().webhooks == 2);
+  CHECK(world.engine().lane_figures().down == 0);
+}
+
 TEST_CASE("webhooks take turns: a large backlog of one does not hold the other") {
   engine::EngineOptions options;
   options.max_in_flight = 4;

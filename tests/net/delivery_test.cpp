@@ -349,6 +349,18 @@ TEST_CASE("a name that changes to a denied address is refused at its next connec
   CHECK(receiver.connections() == 1);
 }
 
+TEST_CASE("a new egress policy counts from the next attempt on, over idle connections too") {
+  ScriptedReceiver receiver({always(std::string(test::ok_answer))});
+  Harness harness;
+  const auto webhook = webhook_to(http_url(receiver.port(), "127.0.0.1"));
+  CHECK(harness.deliver(webhook).kind == OutcomeKind::success);
+  harness.delivery().set_egress(EgressPolicy());
+  CHECK(harness.deliver(webhook).kind == OutcomeKind::denied);
+  harness.delivery().set_egress(loopback_options().egress);
+  CHECK(harness.deliver(webhook).kind == OutcomeKind::success);
+  CHECK(receiver.connections() == 2);
+}
+
 TEST_CASE("the next address is tried when one refuses") {
   ScriptedReceiver receiver({always(std::string(test::ok_answer))});
   DeliveryOptions options = loopback_options();

@@ -157,6 +157,18 @@ TEST_CASE("a write that changes nothing needs no commit") {
   CHECK(asker.figures().commits == before);
 }
 
+TEST_CASE("the time that each commit took is counted once, by the stopwatch that was given") {
+  TemporaryDirectory directory;
+  auto options = small_store(directory, std::uint64_t{64} << 20);
+  options.stopwatch = [now = std::uint64_t{0}]() mutable { return now += 700; };
+  LmdbAsker asker(options);
+  const auto webhook = asker.put_webhook(webhook_named("one")).value().id;
+  asker.accept_one(item_for({webhook}));
+  const auto figures = asker.figures();
+  CHECK(figures.commit_time.count() == figures.commits);
+  CHECK(figures.commit_time.sum() == 700 * figures.commits);
+}
+
 TEST_CASE("what is queued when the store closes is committed and answered") {
   LmdbAsker asker;
   std::atomic<int> answered = 0;

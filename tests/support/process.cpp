@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -42,14 +43,30 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
+// In the child: `listening` becomes descriptor 3, as sd_listen_fds(3) wants it.
+void hand_over(int listening) {
+  static std::array<char, 32> process{};
+  if (::dup2(listening, 3) == listening) {
+    ::fcntl(listening, F_SETFD, 0);  // the copy onto itself leaves close-on-exec as it is
+  }
+  std::snprintf(process.data(), process.size(), "LISTEN_PID=%d", ::getpid());
+  for (const char* entry :
+       {static_cast<const char*>(process.data()), "LISTEN_FDS=1", "LISTEN_FDNAMES=webhookd.socket"}) {
+    ::putenv(const_cast<char*>(entry));
+  }
+}
+
 pid_t spawn(const std::vector<std::string>& arguments, int in, int out, int err,
-            const std::vector<std::string>& environment) {
+            const std::vector<std::string>& environment, int listening = -1) {
   const auto argv = pointers(arguments);
   const pid_t child = ::fork();
   if (child == 0) {
     ::dup2(in, 0);
     ::dup2(out, 1);
     ::dup2(err, 2);
+    if (listening >= 0) {
+      hand_over(listening);
+    }
     for (const std::string& entry : environment) {
       ::putenv(const_cast<char*>(entry.c_str()));
     }
@@ -170,8 +187,9 @@ std::optional<std::size_t> open_descriptors(pid_t process) {
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
-Daemon::Daemon(std::vector<std::string> flags, const std::string& extra_config, const std::string& egress_allow)
-    : flags_(std::move(flags)) {
+Daemon::Daemon(std::vector<std::string> flags, const std::string& extra_config, const std::string& egress_allow,
+               Surroundings surroundings)
+    : flags_(std::move(flags)), surroundings_(std::move(surroundings)) {
   directory_.write("webhookd.toml", "[egress]\nallow = " + egress_allow + "\n" + extra_config);
   start();
 }
@@ -186,7 +204,7 @@ void Daemon::start() {
   const std::string log_path = directory_.path() + "/log";
   const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  pid_ = spawn(arguments, nothing, log, log, {});
+  pid_ = spawn(arguments, nothing, log, log, surroundings_.environment, surroundings_.listening);
   ::close(log);
   ::close(nothing);
   const bool ready = eventually([this] { return whctl({"status"}).exit_code == 0; });

@@ -55,8 +55,16 @@ inline constexpr bool is_sanitized = false;
 // `extra_config` goes on in the section [egress].
 class Daemon {
  public:
+  // What a service manager gives a daemon besides its command line.
+  struct Surroundings {
+    std::vector<std::string> environment = {};  // "NAME=value"
+    int listening = -1;                         // a socket opened for it
+    std::string socket = {};                    // where that one is
+  };
+
   explicit Daemon(std::vector<std::string> flags = {}, const std::string& extra_config = {},
-                  const std::string& egress_allow = R"(["127.0.0.0/8", "::1/128"])");
+                  const std::string& egress_allow = R"(["127.0.0.0/8", "::1/128"])",
+                  Surroundings surroundings = {{}, -1, {}});
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -66,7 +74,9 @@ class Daemon {
   int stop();    // SIGTERM; its exit code
   bool is_running() const;
   pid_t pid() const { return pid_; }
-  std::string socket() const { return directory_.path() + "/w.sock"; }
+  std::string socket() const {
+    return surroundings_.socket.empty() ? directory_.path() + "/w.sock" : surroundings_.socket;
+  }
   std::string log() const;
   const TemporaryDirectory& directory() const { return directory_; }
 
@@ -78,6 +88,7 @@ class Daemon {
  private:
   TemporaryDirectory directory_;
   std::vector<std::string> flags_;
+  Surroundings surroundings_;
   pid_t pid_ = -1;
 };
 

@@ -118,6 +118,10 @@ constexpr std::array schemas = {
         R"({"type":"object","properties":{"now":{"type":"string","format":"date-time"},"test":{"type":"boolean"}}})"},
     Schema{"ClockAdvance", R"({"type":"object","required":["advance"],"additionalProperties":false,"properties":{
 "advance":{"type":"number","description":"seconds"}}})"},
+    Schema{"Reload", R"({"type":"object","properties":{"changes":{"type":"array","items":{"type":"object","properties":{
+"key":{"type":"string"},"from":{"type":"string","description":"as spelled in the file"},"to":{"type":"string"},
+"effect":{"type":"string","enum":["now","restart"],"description":"restart: the daemon keeps the old value"}}}}}})"},
+    Schema{"Metrics", R"({"type":"string"})"},
     Schema{"OpenApi", R"({"type":"object"})"},
     Schema{"Delivery", R"({"type":"object","description":"the body in the format `standard`; members in this order",
 "properties":{"type":{"type":"string"},"data":{},"timestamp":{"type":"string","format":"date-time"}}})"},
@@ -185,7 +189,7 @@ void write_operation(JsonWriter& json, const Route& route) {
   write_request_body(json, route);
   json.name("responses").begin_object();
   json.name(std::to_string(route.status)).begin_object().name("description").string("done");
-  write_content(json, route.media_type, route.response);
+  write_content(json, route.response_media, route.response);
   json.end_object();
   json.name("default").begin_object().name("description").string("a problem");
   write_content(json, problem_media_type, "Problem");

@@ -154,6 +154,11 @@ constexpr std::array table = {
           no_body, false, 200, "Clock"},
     Route{O::advance_clock, "advanceClock", "POST", "/v1/clock", Role::admin,
           "Moves a test clock; every due attempt on the way is made", change_query, clock_bodies, true, 200, "Clock"},
+    Route{O::reload, "reload", "POST", "/v1/admin/reload", Role::admin,
+          "Reads the configuration anew; the answer says what changed and what needs a restart", change_query, no_body,
+          false, 200, "Reload"},
+    Route{O::show_metrics, "metrics", "GET", "/metrics", Role::read, "Figures in Prometheus' text format 0.0.4",
+          no_query, no_body, false, 200, "Metrics", media::text},
 };
 
 // Whether `path` fits `pattern`; `argument` is what stands for {…}, still encoded.

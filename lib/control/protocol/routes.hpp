@@ -55,10 +55,13 @@ enum class Operation {
   openapi,
   show_clock,
   advance_clock,
+  reload,
+  show_metrics,
 };
 
 namespace media {
 inline constexpr std::string_view json = "application/json";
+inline constexpr std::string_view text = "text/plain";
 inline constexpr std::string_view ndjson = "application/x-ndjson";
 inline constexpr std::string_view merge_patch = "application/merge-patch+json";
 }  // namespace media
@@ -80,7 +83,7 @@ struct Route {
   bool body_required;
   unsigned status;            // of success
   std::string_view response;  // schema of the answer, or of each of its lines
-  std::string_view media_type = media::json;
+  std::string_view response_media = media::json;
 };
 
 std::span<const Route> routes();

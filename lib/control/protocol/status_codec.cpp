@@ -88,6 +88,16 @@ base::Result<base::Duration> read_advance(std::string_view body) {
   return *advance.by;
 }
 
+void write_reload(JsonWriter& json, const std::vector<SettingChange>& changes) {
+  json.begin_object().name("changes").begin_array();
+  for (const SettingChange& change : changes) {
+    json.begin_object().name("key").string(change.key);
+    json.name("from").string(change.from).name("to").string(change.to);
+    json.name("effect").string(change.is_live ? "now" : "restart").end_object();
+  }
+  json.end_array().end_object();
+}
+
 void write_deleted(JsonWriter& json, base::WebhookId webhook, std::uint64_t waiting_cancelled) {
   json.begin_object().name("id").string(base::to_string(webhook));
   json.name("waiting_cancelled").number(waiting_cancelled).end_object();

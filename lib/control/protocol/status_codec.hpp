@@ -8,6 +8,8 @@
 //   Store counts are of what is stored now, `commits` since the store was opened, engine counters since start.
 // GET /v1/clock, and the answer to POST /v1/clock {"advance": seconds}: {"now":"…","test":true}
 // DELETE of a webhook: {"id":"wh_…","waiting_cancelled":3}; of a type: {"name":"…"}
+// POST /v1/admin/reload: {"changes":[{"key":"log.level","from":"\"info\"","to":"\"debug\"","effect":"now"|"restart"}]}
+//   Values are spelled as in the file. `restart`: the running daemon keeps the old one.
 // GET /healthz: {"status":"ok"}; GET /readyz: {"status":"ready"}, or the problem `unavailable`.
 #pragma once
 
@@ -15,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/id.hpp"
 #include "base/result.hpp"
@@ -65,6 +68,15 @@ void write_status(JsonWriter& json, const Status& status);
 
 void write_clock(JsonWriter& json, base::Time now, bool test);
 base::Result<base::Duration> read_advance(std::string_view body);
+
+// A key of the configuration whose value in the file is not the one the daemon runs with.
+struct SettingChange {
+  std::string key;
+  std::string from;
+  std::string to;
+  bool is_live = false;
+};
+void write_reload(JsonWriter& json, const std::vector<SettingChange>& changes);
 
 void write_deleted(JsonWriter& json, base::WebhookId webhook, std::uint64_t waiting_cancelled);
 

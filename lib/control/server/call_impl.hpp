@@ -14,6 +14,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -66,12 +67,14 @@ struct Context : std::enable_shared_from_this<Context> {
   std::atomic<bool> draining = false;
   bool closing = false;
   std::list<Session*> sessions;
+  std::size_t scrapes = 0;     // of metrics, on the loopback port
   std::size_t waiters = 0;     // long polls and streams
   std::size_t body_bytes = 0;  // of requests in memory
   ChangeSignal changes;
 
   asio::io_context io{1};
   asio::local::stream_protocol::acceptor acceptor{io};
+  asio::ip::tcp::acceptor scrape_acceptor{io};
   asio::steady_timer sweep{io};
   asio::steady_timer farewell{io};
 };
@@ -156,6 +159,9 @@ std::string answer_head(unsigned status, std::string_view media_type);
 // The whole of it, within the time that a peer has to read; false when the peer is gone.
 asio::awaitable<bool> write_all(Session& session, std::string head, std::string body);
 
+// What the store says of itself.
+asio::awaitable<Result<store::StoreFigures>> read_figures(Context& context);
+
 inline Error refusal(ErrorCode code, std::string detail) { return {code, std::move(detail), {}}; }
 
 // ---- finding what a path names --------------------------------------------------------------------------------
@@ -207,5 +213,7 @@ Reply readyz(Context& context, const Request& request);
 Reply openapi(Context& context, const Request& request);
 Reply show_clock(Context& context, const Request& request);
 Reply advance_clock(Context& context, const Request& request);
+Reply reload(Context& context, const Request& request);
+Reply show_metrics(Context& context, const Request& request);
 
 }  // namespace webhookd::server

@@ -51,6 +51,8 @@ constexpr std::array handlers = {
     Row{O::openapi, openapi},
     Row{O::show_clock, show_clock},
     Row{O::advance_clock, advance_clock},
+    Row{O::reload, reload},
+    Row{O::show_metrics, show_metrics},
 };
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "base/check.hpp"
 #include "control/protocol/openapi.hpp"
 #include "control/protocol/status_codec.hpp"
 #include "control/server/call_impl.hpp"
@@ -33,13 +34,13 @@ Answer clock_answer(const Context& context, base::Time now) {
   return answer;
 }
 
+}  // namespace
+
 asio::awaitable<Result<store::StoreFigures>> read_figures(Context& context) {
   store::Store& store = context.world.store;
   auto measure = [&store](Completion<store::StoreFigures> done) { store.figures(std::move(done)); };
   return ask<store::StoreFigures>(context, std::move(measure));
 }
-
-}  // namespace
 
 Reply show_status(Context& context, const Request&) {
   const auto stored = co_await read_figures(context);
@@ -112,6 +113,21 @@ Reply advance_clock(Context& context, const Request& request) {
     co_return now.error();
   }
   co_return clock_answer(context, *now);
+}
+
+Reply reload(Context& context, const Request& request) {
+  base::check(static_cast<bool>(context.options.reload), "the server was given somebody who reloads");
+  auto begin = [&context, dry_run = request.dry_run](Completion<std::vector<protocol::SettingChange>> done) {
+    context.options.reload(dry_run, std::move(done));
+  };
+  const auto changes = co_await ask<std::vector<protocol::SettingChange>>(context, std::move(begin));
+  if (!changes) {
+    co_return changes.error();
+  }
+  Answer answer;
+  JsonWriter json(answer.body);
+  protocol::write_reload(json, *changes);
+  co_return answer;
 }
 
 }  // namespace webhookd::server

@@ -114,7 +114,7 @@ asio::awaitable<Result<AcceptResults>> accept(Context& context, std::vector<Even
 }
 
 Reply accept_one(Context& context, const Request& request) {
-  auto event = protocol::read_event(request.body, context.options.event_data_bytes_max);
+  auto event = protocol::read_event(request.body, context.options.live.event_data_bytes_max);
   if (!event) {
     co_return event.error();
   }
@@ -202,7 +202,7 @@ std::string answers_of(const Chunk& chunk, const Result<AcceptResults>& results)
 }
 
 Reply accept_batch(Context& context, const Request& request) {
-  BatchReader reader(request.body, context.options.event_data_bytes_max);
+  BatchReader reader(request.body, context.options.live.event_data_bytes_max);
   StreamedAnswer stream(request, protocol::media::ndjson);
   while (!reader.at_end()) {
     Chunk chunk = reader.next();

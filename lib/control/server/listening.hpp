@@ -1,5 +1,5 @@
 // The Unix socket in the file system: made with mode 0660, a stale file replaced, a live one refused, removed at the
-// end only while it is still ours.
+// end only while it is still ours. One that somebody else opened for us is used as it is, and its file left alone.
 #pragma once
 
 #include <sys/types.h>
@@ -12,7 +12,7 @@ namespace webhookd::server {
 
 struct Listening {
   int descriptor = -1;  // bound and listening
-  dev_t device = 0;     // of the socket file
+  dev_t device = 0;     // of the socket file; 0 when it is not ours
   ino_t inode = 0;
 };
 

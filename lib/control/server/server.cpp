@@ -32,6 +32,7 @@ void close_sessions(Context& context) {
   boost::system::error_code ignored;
   context.closing = true;
   context.acceptor.close(ignored);
+  context.scrape_acceptor.close(ignored);
   context.sweep.cancel();
   context.changes.wake_all();
   for (Session* session : context.sessions) {
@@ -51,6 +52,9 @@ class ServerImpl final : public Server {
       : context_(std::move(context)), listening_(listening) {
     asio::co_spawn(context_->io, accept_sessions(*context_), asio::detached);
     asio::co_spawn(context_->io, sweep_sessions(*context_), asio::detached);
+    if (context_->scrape_acceptor.is_open()) {
+      asio::co_spawn(context_->io, accept_scrapes(*context_), asio::detached);
+    }
     thread_ = std::thread([context_pointer = context_.get()] { run_loop(*context_pointer); });
   }
 
@@ -65,6 +69,23 @@ class ServerImpl final : public Server {
     asio::post(context_->io, [context = context_.get()] { context->changes.wake_all(); });
   }
 
+  Result<void> change(LiveOptions live, bool dry_run) override {
+    auto access = Access::resolve(live.access);
+    if (!access) {
+      return access.error();
+    }
+    if (!dry_run) {
+      asio::post(context_->io, [context = context_, live = std::move(live), access = std::move(*access)]() mutable {
+        context->options.live = std::move(live);
+        context->access = std::move(access);
+        for (Session* session : context->sessions) {
+          session->role = context->access.role_of(session->peer);
+        }
+      });
+    }
+    return {};
+  }
+
  private:
   std::shared_ptr<Context> context_;
   Listening listening_;
@@ -75,15 +96,21 @@ class ServerImpl final : public Server {
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerWorld world) {
   base::check(options.generate_secret && options.public_key_text, "the server was given somebody who makes secrets");
-  auto access = Access::resolve(options.access);
+  auto access = Access::resolve(options.live.access);
   if (!access) {
     return access.error();
   }
-  const auto listening = listen_on(options.socket_path);
+  const auto listening = options.inherited_socket >= 0 ? Result<Listening>(Listening{options.inherited_socket})
+                                                       : listen_on(options.socket_path);
   if (!listening) {
     return listening.error();
   }
   auto context = std::make_shared<Context>(std::move(options), world, std::move(*access));
+  if (const auto& place = context->options.metrics_listen) {
+    if (auto opened = listen_for_scrapes(*context, *place); !opened) {
+      return opened.error();
+    }
+  }
   context->acceptor.assign(asio::local::stream_protocol(), listening->descriptor);
   return std::unique_ptr<Server>(std::make_unique<ServerImpl>(std::move(context), *listening));
 }

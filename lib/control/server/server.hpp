@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "control/protocol/status_codec.hpp"
 #include "engine/engine.hpp"
 #include "engine/ports.hpp"
 #include "store/store.hpp"
@@ -28,15 +29,32 @@ struct AccessLists {
 // Moves a test clock: answers when every due attempt on the way was made.
 using AdvanceClock = std::function<void(base::Duration by, base::Completion<base::Time> done)>;
 
-struct ServerOptions {
-  std::string socket_path;  // created 0660; a stale socket file is replaced, a live one refused
+// Reads the configuration anew, or only says what it would do; answers what changed.
+using Reload = std::function<void(bool dry_run, base::Completion<std::vector<protocol::SettingChange>> done)>;
+
+// Where metrics are served over TCP as well.
+struct MetricsPlace {
+  domain::AddressBytes address;  // a loopback one
+  std::uint16_t port = 0;
+};
+
+// What may change while the server runs.
+struct LiveOptions {
   AccessLists access;
   std::size_t event_data_bytes_max = 1024 * 1024;
+  domain::Webhook defaults;  // of a webhook that does not say
+  std::function<std::optional<std::string>(const domain::Url&)> url_refusal = nullptr;  // egress, for literals
+};
+
+struct ServerOptions {
+  std::string socket_path;    // created 0660; a stale socket file is replaced, a live one refused
+  int inherited_socket = -1;  // bound to socket_path and listening already; its file is somebody else's
+  LiveOptions live;
   std::size_t sessions_max = 1024;
-  domain::Webhook defaults;  // timeout and retry of a webhook that does not say
   base::Time started_at{};
-  std::function<std::optional<std::string>(const domain::Url&)> url_refusal;  // egress, for literals
-  AdvanceClock advance_clock;                                                 // empty without --test-clock
+  AdvanceClock advance_clock;  // empty without --test-clock
+  std::optional<MetricsPlace> metrics_listen;
+  Reload reload;  // required where the route is used
   // crypto's: secrets of new webhooks and rotations, and the "whpk_" text of an ed25519 secret. Both are required.
   std::function<domain::Secret(domain::SecretKind)> generate_secret;
   std::function<std::string(const domain::Secret&)> public_key_text;
@@ -59,6 +77,9 @@ class Server {
   virtual ~Server() = default;
   // Answers everything with `unavailable` from now on (draining).
   virtual void stop_accepting() = 0;
+  // From the next request on, and for the roles of those who are connected. Errors, and then nothing changes: a list
+  // names an unknown user or group. With `dry_run` nothing changes either.
+  virtual base::Result<void> change(LiveOptions live, bool dry_run) = 0;
 };
 
 }  // namespace webhookd::server

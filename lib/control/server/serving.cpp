@@ -162,15 +162,16 @@ std::size_t body_bound(const Context& context, const Request& request) {
   if (!is_event(request)) {
     return other_body_bytes_max;
   }
-  return request.media_type == protocol::media::ndjson ? batch_bytes_max
-                                                       : context.options.event_data_bytes_max + event_envelope_bytes;
+  return request.media_type == protocol::media::ndjson
+             ? batch_bytes_max
+             : context.options.live.event_data_bytes_max + event_envelope_bytes;
 }
 
 Error body_too_large(const Context& context, const Request& request, std::size_t bound) {
   if (is_event(request) && request.media_type != protocol::media::ndjson) {
     Error error = refusal(ErrorCode::too_large, "data: the request has more than " + std::to_string(bound) +
                                                     " bytes; data may have at most " +
-                                                    std::to_string(context.options.event_data_bytes_max));
+                                                    std::to_string(context.options.live.event_data_bytes_max));
     error.fields.push_back({"/data", error.detail});
     return error;
   }

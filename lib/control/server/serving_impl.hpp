@@ -11,6 +11,9 @@ namespace webhookd::server {
 
 // Accepts until the acceptor is closed.
 asio::awaitable<void> accept_sessions(Context& context);
+// The loopback port of metrics: errors name the place. Then accepts until the acceptor is closed.
+Result<void> listen_for_scrapes(Context& context, const MetricsPlace& place);
+asio::awaitable<void> accept_scrapes(Context& context);
 // Closes sessions past their deadline, every second.
 asio::awaitable<void> sweep_sessions(Context& context);
 

@@ -59,7 +59,7 @@ asio::awaitable<Result<Answer>> answer_webhook(Context& context, Webhook webhook
 // ---- rules that need the world --------------------------------------------------------------------------------
 
 Result<void> check_url(const Context& context, const Webhook& webhook) {
-  const auto& refusal = context.options.url_refusal;
+  const auto& refusal = context.options.live.url_refusal;
   if (!refusal) {
     return {};
   }
@@ -341,7 +341,7 @@ Reply list_webhooks(Context& context, const Request& request) {
 }
 
 Reply create_webhook(Context& context, const Request& request) {
-  auto webhook = protocol::read_webhook(request.body, context.options.defaults);
+  auto webhook = protocol::read_webhook(request.body, context.options.live.defaults);
   if (!webhook) {
     co_return webhook.error();
   }
@@ -389,7 +389,7 @@ Reply show_webhook(Context& context, const Request& request) {
 
 Reply patch_webhook(Context& context, const Request& request) {
   Edit edit = [&context, &request](const Webhook& current) {
-    return protocol::patch_webhook(request.body, current, context.options.defaults);
+    return protocol::patch_webhook(request.body, current, context.options.live.defaults);
   };
   return edit_and_answer(context, request, std::move(edit));
 }

@@ -1,0 +1,81 @@
+// The table of settings: what the file may say, what is printed, what the package installs.
+#include "settings.hpp"
+
+#include <doctest/doctest.h>
+
+#include <regex>
+
+#include "support/process.hpp"
+
+using namespace webhookd;
+using namespace webhookd::daemon;
+
+namespace {
+
+base::Result<Settings> read_text(const std::string& text) {
+  const support::TemporaryDirectory directory;
+  Settings settings = default_settings();
+  if (auto read = read_settings(directory.write("c.toml", text), settings); !read) {
+    return read.error();
+  }
+  return settings;
+}
+
+std::string refusal_of(const std::string& text) {
+  const auto read = read_text(text);
+  return read ? "" : read.error().detail;
+}
+
+// "section.key" as a line of TOML without a section.
+std::string line_for(const Key& key, const std::string& value) { return std::string(key.name) + " = " + value + "\n"; }
+
+}  // namespace
+
+TEST_CASE("the packaged configuration reads, and sets nothing but who may emit") {
+  const auto settings = read_text(packaged_configuration());
+  REQUIRE(settings.has_value());
+  const auto changes = differences(default_settings(), *settings);
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0].key == "access.emit");
+}
+
+TEST_CASE("every key stands in the packaged configuration, with its default where it is a comment") {
+  std::string text = packaged_configuration();
+  text = std::regex_replace(text, std::regex("\n#([a-z_.]+ = )"), "\n$1");
+  const auto settings = read_text(text);
+  REQUIRE(settings.has_value());
+  for (const Key& key : configuration_keys()) {
+    CAPTURE(key.name);
+    CHECK(settings->sources.at(std::string(key.name)).find("c.toml:") != std::string::npos);
+  }
+  CHECK(differences(default_settings(), *settings).size() == 1);
+}
+
+TEST_CASE("every value out of its range is refused with file, line, key and what is allowed") {
+  for (const Key& key : configuration_keys()) {
+    CAPTURE(key.name);
+    CHECK(refusal_of("\n" + line_for(key, "{}")).find("c.toml:2: " + std::string(key.name) + ": must be ") !=
+          std::string::npos);
+    if (!key.highest.empty()) {
+      for (const char* extreme : {"-1", "\"999999d\"", "\"99999TiB\"", "99999999999999999"}) {
+        CHECK(refusal_of(line_for(key, extreme)).find(allowed_values(key)) != std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("an unknown key is refused with its line and what may be meant") {
+  CHECK(refusal_of("[delivery]\ntimout = \"3s\"\n")
+            .find("c.toml:2: delivery.timout: unknown key; did you mean "
+                  "`delivery.timeout`?") != std::string::npos);
+}
+
+TEST_CASE("a reload takes the live keys and leaves the others") {
+  Settings before = default_settings();
+  Settings after = before;
+  after.log_level = "debug";
+  after.store_quota = 1;
+  const Settings merged = with_live(before, after);
+  CHECK(merged.log_level == "debug");
+  CHECK(merged.store_quota == before.store_quota);
+}
