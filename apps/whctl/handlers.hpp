@@ -37,6 +37,8 @@ Handler watch_daemon;
 Handler verify_signature, sign_body;
 // daemon.cpp
 Handler show_status, reload_settings, show_clock, advance_clock, call_api;
+// doctor.cpp
+Handler examine_daemon;
 // help.cpp
 Handler show_version, show_help, print_completion;
 
