@@ -490,6 +490,17 @@ std::vector<Command> tool_commands() {
        {{"input", 0, "FILE", "the body; - reads standard input", Role::file}},
        {{"whctl api GET /v1/status", ""}},
        call_api},
+      {"doctor",
+       "says what is wrong with the daemon, or soon will be, and what to do",
+       {},
+       {},
+       {{"whctl doctor", ""}},
+       examine_daemon,
+       Manner::plain,
+       "Looks at versions, clocks, the store and its quota, file descriptors, the names of receivers as this machine "
+       "resolves them, endpoints that are down, held messages, the message that has waited longest, and the mode of "
+       "the "
+       "socket. Exits 0 when nothing was found, 10 with warnings, 1 when something is critical."},
       {"reload",
        "makes the daemon read its configuration anew",
        {},

@@ -39,6 +39,8 @@ Handler verify_signature, sign_body;
 Handler show_status, reload_settings, show_clock, advance_clock, call_api;
 // keeping.cpp
 Handler back_up_store, check_store;
+// doctor.cpp
+Handler examine_daemon;
 // help.cpp
 Handler show_version, show_help, print_completion;
 

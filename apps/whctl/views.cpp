@@ -225,6 +225,15 @@ const View& clock_view() {
   return view;
 }
 
+const View& finding_view() {
+  static const std::vector<Column> columns{{"SEVERITY", "severity", Look::word},
+                                           {"CHECK", "check"},
+                                           {"FINDING", "finding", Look::text, shrinks},
+                                           {"ADVICE", "advice", Look::text, shrinks}};
+  static const View view{"check", "check", columns, columns};
+  return view;
+}
+
 const View& change_view() {
   static const std::vector<Column> columns{{"KEY", "key"},
                                            {"FROM", "from", Look::text, shrinks},

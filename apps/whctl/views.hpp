@@ -19,6 +19,7 @@ const View& secret_view();
 const View& status_view();
 const View& clock_view();
 const View& change_view();
+const View& finding_view();
 const View& batch_view();
 const View& signature_view();
 

@@ -1,0 +1,96 @@
+// doctor, for each thing that can be wrong.
+#include <doctest/doctest.h>
+
+#include "base/time.hpp"
+#include "scripted_daemon.hpp"
+#include "tool.hpp"
+
+using namespace webhookd;
+using namespace webhookd::whctl::testing;
+
+namespace {
+
+std::string now_text() {
+  return base::format_time(std::chrono::floor<base::Duration>(std::chrono::system_clock::now()));
+}
+
+struct Scene {
+  std::string now = now_text();
+  std::string clock = "false";
+  std::string store = R"("used_bytes":10,"quota_bytes":100,"full":false,"damaged_records":0)";
+  std::string webhooks;
+  std::string messages;
+  std::string metrics = "\nprocess_open_fds 10\nprocess_max_fds 100\nwebhookd_shortages_total 0\n";
+  std::string version = "0.1.0";
+};
+
+Ran examine(const Scene& scene, const std::vector<std::string>& arguments = {"doctor"}) {
+  ScriptedDaemon daemon;
+  daemon.answer("GET /v1/status", 200,
+                R"({"now":")" + scene.now + R"(","test_clock":)" + scene.clock + R"(,"store":{)" + scene.store + "}}",
+                "Webhookd-Version: " + scene.version + "\r\n");
+  daemon.answer("GET /v1/webhooks?limit=1000", 200, R"({"items":[)" + scene.webhooks + R"(],"next_cursor":null})");
+  daemon.answer("GET /v1/messages?status=created,retrying&order=asc&limit=1", 200,
+                R"({"items":[)" + scene.messages + R"(],"next_cursor":null})");
+  daemon.answer_raw("GET /metrics", "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(scene.metrics.size()) +
+                                        "\r\n\r\n" + scene.metrics);
+  return run_tool(arguments, {{{"WHCTL_SOCKET", daemon.socket_path()}}});
+}
+
+}  // namespace
+
+TEST_CASE("a daemon without a fault is fine: nothing printed, exit 0") {
+  const Ran ran = examine({});
+  CHECK(ran.code == 0);
+  CHECK(ran.out == "");
+  CHECK(ran.err == "nothing is wrong\n");
+}
+
+TEST_CASE("a full store or damaged records are critical, a filling one is a warning") {
+  Scene scene;
+  scene.store = R"("used_bytes":96,"quota_bytes":100,"full":true,"damaged_records":2)";
+  const Ran critical = examine(scene);
+  CHECK(critical.code == 1);
+  CHECK(critical.out.find("critical\tstore\t2 damaged records were found\t") != std::string::npos);
+  CHECK(critical.out.find("critical\tstore\tnew events are refused for want of room\t") != std::string::npos);
+  scene.store = R"("used_bytes":85,"quota_bytes":100,"full":false,"damaged_records":0)";
+  const Ran warning = examine(scene);
+  CHECK(warning.code == 10);
+  CHECK(warning.out.find("warning\tstore\t85 % of the quota is taken\t") != std::string::npos);
+}
+
+TEST_CASE("clocks that differ, a test clock and another version are warnings") {
+  Scene scene;
+  scene.now = "2020-01-01T00:00:00.000Z";
+  CHECK(examine(scene).out.find("warning\tclock\tthe daemon's clock says 2020-01-01") != std::string::npos);
+  scene.clock = "true";
+  CHECK(examine(scene).out.find("runs on a test clock") != std::string::npos);
+  scene = {};
+  scene.version = "9.9.9";
+  CHECK(examine(scene).out.find("talks to webhookd 9.9.9") != std::string::npos);
+}
+
+TEST_CASE("descriptors that run out and shortages are warnings") {
+  Scene scene;
+  scene.metrics = "\nprocess_open_fds 90\nprocess_max_fds 100\nwebhookd_shortages_total 3\n";
+  const Ran ran = examine(scene);
+  CHECK(ran.code == 10);
+  CHECK(ran.out.find("90 % of the file descriptors are open") != std::string::npos);
+  CHECK(ran.out.find("attempts were put off") != std::string::npos);
+}
+
+TEST_CASE("endpoints that are down, held messages, a long wait and a name that does not resolve each say what to do") {
+  Scene scene;
+  scene.webhooks =
+      R"({"display_name":"orders","url":"http://127.0.0.1/","status":"active","health":"down","waiting":7},)"
+      R"({"display_name":"old","url":"http://127.0.0.1/","status":"inactive","health":"up","waiting":2},)"
+      R"({"display_name":"lost","url":"http://no-such-host.invalid/","status":"active","health":"up","waiting":0})";
+  scene.messages = R"({"id":"msg_1","created_at":"2020-01-01T00:00:00.000Z"})";
+  const Ran ran = examine(scene);
+  CHECK(ran.code == 10);
+  CHECK(ran.out.find("orders is down, 7 messages wait\twhctl logs 'orders' --status retrying says why") !=
+        std::string::npos);
+  CHECK(ran.out.find("old is inactive, 2 messages are held\twhctl activate 'old'") != std::string::npos);
+  CHECK(ran.out.find("msg_1 waits since 2020-01-01T00:00:00.000Z\twhctl why msg_1") != std::string::npos);
+  CHECK(ran.out.find("warning\tnames\tno-such-host.invalid: ") != std::string::npos);
+}
