@@ -88,7 +88,7 @@ const std::vector<Flag> type_flags{
 const Argument webhook_argument{"WEBHOOK", Role::webhook, "id, unique id prefix, or display name"};
 const Argument webhooks_argument{"WEBHOOK", Role::webhook, "ids, unique id prefixes, or display names", required,
                                  repeated};
-const Argument messages_argument{"MESSAGE", Role::message, "ids or unique id prefixes", required, repeated};
+const Argument messages_argument{"MESSAGE", Role::message, "ids or unique id prefixes", optional, repeated};
 const Argument type_argument{"TYPE", Role::event_type, "a type of the catalogue"};
 const Flag wait_timeout_flag{"timeout", 0, "D", "with --wait: at most this long; for ever by default", Role::duration};
 const Flag reason_flag{"reason", 0, "TEXT", "why, kept with the message"};
@@ -238,6 +238,26 @@ std::vector<Command> event_commands() {
   };
 }
 
+// What chooses messages, for the commands that do something to many.
+std::vector<Flag> bulk_flags() {
+  return {{"webhook", 0, "W", "all messages of this webhook that match", Role::webhook},
+          {"status", 0, "S,...", "by default what has failed (retry), what waits (cancel)", Role::text, optional, once,
+           message_statuses(), true},
+          {"event", 0, "TYPE", "only of this type", Role::event_type},
+          {"since", 0, "T", "made at or after: a time, a date, today, yesterday, or how long ago (1h)", Role::time},
+          {"until", 0, "T", "made before", Role::time},
+          {"grep", 0, "TEXT", "only with this in id, type or failure"},
+          {"code", 0, "CODE", "only with this last HTTP status: 503, or 5xx"},
+          {"rate", 0, "N/s", "at most so many messages per second", Role::number},
+          {"dry-run", 0, "", "count them, change nothing"}};
+}
+
+constexpr std::string_view bulk_about =
+    "With --webhook it is a task of the daemon: it goes through the messages that exist when it begins, each once, "
+    "also "
+    "over a restart. The tool shows its progress and a summary; it exits 10 when some were refused. Ctrl-C leaves the "
+    "task running: `whctl wait TASK` watches it again, `whctl cancel TASK` stops it.";
+
 std::vector<Command> message_commands() {
   return {
       {"logs",
@@ -271,15 +291,23 @@ std::vector<Command> message_commands() {
       {"retry",
        "makes messages due now",
        {messages_argument},
-       {reason_flag},
-       {{"whctl retry msg_0000000000000 --reason 'receiver repaired'", ""}},
-       retry_messages},
+       joined({reason_flag}, bulk_flags()),
+       {{"whctl retry msg_0000000000000 --reason 'receiver repaired'", ""},
+        {"whctl retry --webhook orders --code 5xx --since 1h --dry-run", "how many would that be?"},
+        {"whctl retry --webhook orders --rate 50/s", "all that has failed"}},
+       retry_messages,
+       Manner::plain,
+       bulk_about},
       {"cancel",
-       "ends waiting messages",
+       "ends waiting messages, or stops a task",
        {messages_argument},
-       {reason_flag},
-       {{"whctl cancel msg_0000000000000", ""}},
-       cancel_messages},
+       joined({reason_flag}, bulk_flags()),
+       {{"whctl cancel msg_0000000000000", ""},
+        {"whctl cancel --webhook orders --event api.update", "asks on a terminal; elsewhere it needs --yes", 2},
+        {"whctl cancel --webhook orders --event api.update --yes", "in a script"}},
+       cancel_messages,
+       Manner::plain,
+       bulk_about},
       {"why",
        "says in words where a message stands, why, and what happens next",
        {{"MESSAGE", Role::message, "id or unique id prefix"}},
@@ -287,8 +315,8 @@ std::vector<Command> message_commands() {
        {{"whctl why msg_0000000000000", ""}, {"whctl why msg_0000000000000 --fields cause", "one word for a script"}},
        explain_message},
       {"wait",
-       "waits until messages, or all messages of events, have settled",
-       {{"ID", Role::subject, "messages or events", required, repeated}},
+       "waits until messages, or all messages of events, have settled, or tasks have ended",
+       {{"ID", Role::subject, "messages, events or tasks", required, repeated}},
        {{"timeout", 0, "D", "at most this long; for ever by default", Role::duration}},
        {{"whctl wait evt_0000000000000 --timeout 1m", "exits 0 when all were delivered, 8 when one failed"}},
        wait_for_subjects},

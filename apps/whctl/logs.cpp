@@ -99,11 +99,6 @@ class CursorFile {
   std::string path_;
 };
 
-bool is_away(const client::Failure& failure) {
-  return failure.code == client::codes::unreachable || failure.code == client::codes::timed_out ||
-         failure.code == "unavailable";
-}
-
 class ChangeLog {
  public:
   ChangeLog(Session& session, const Invocation& invocation)

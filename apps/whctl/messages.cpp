@@ -1,6 +1,8 @@
 // Commands about messages: retry, cancel, wait. (logs is in logs.cpp, show in show.cpp.)
+#include <algorithm>
 #include <chrono>
 
+#include "bulk.hpp"
 #include "control/protocol/json_write.hpp"
 #include "session.hpp"
 #include "target.hpp"
@@ -23,6 +25,9 @@ Result<ExitCode> act_on_messages(Session& session, const Invocation& invocation,
   json.end_object();
   std::deque<Document> changed;
   const auto& ids = invocation.all("MESSAGE");
+  if (ids.empty()) {
+    return failure(client::codes::usage, "MESSAGE", "name messages, or choose them with --webhook and its flags");
+  }
   auto outcome = for_each_name(session, ids, [&](const std::string& id) -> Result<void> {
     auto document = session.send("POST", path_to("messages", id, action), body);
     if (!document) return document.error();
@@ -65,10 +70,14 @@ Result<void> print_settled(Session& session, const std::deque<Document>& settled
 }  // namespace
 
 Result<ExitCode> retry_messages(Session& session, const Invocation& invocation) {
+  if (chooses_by_filter(invocation)) return act_in_bulk(session, invocation, "retry");
   return act_on_messages(session, invocation, "retry");
 }
 
 Result<ExitCode> cancel_messages(Session& session, const Invocation& invocation) {
+  if (chooses_by_filter(invocation)) return act_in_bulk(session, invocation, "cancel");
+  const auto& ids = invocation.all("MESSAGE");
+  if (std::any_of(ids.begin(), ids.end(), is_task)) return cancel_tasks(session, ids);
   return act_on_messages(session, invocation, "cancel");
 }
 
@@ -83,6 +92,12 @@ Result<ExitCode> wait_for_subjects(Session& session, const Invocation& invocatio
   std::deque<Document> settled;
   ExitCode outcome = ExitCode::done;
   for (const auto& id : invocation.all("ID")) {
+    if (is_task(id)) {
+      const auto watched = watch_task(session, id);
+      if (!watched || *watched == ExitCode::interrupted) return watched;
+      outcome = worse(outcome, *watched);
+      continue;
+    }
     std::optional<base::Duration> left = timeout;
     if (timeout) {
       const auto gone = std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now() - start);

@@ -158,6 +158,11 @@ void Session::report(const client::Failure& failure) {
   console_.err.flush();
 }
 
+bool is_away(const client::Failure& failure) {
+  return failure.code == client::codes::unreachable || failure.code == client::codes::timed_out ||
+         failure.code == "unavailable";
+}
+
 Result<ExitCode> for_each_name(Session& session, const std::vector<std::string>& names,
                                const std::function<Result<void>(const std::string& name)>& action) {
   std::size_t failed = 0;

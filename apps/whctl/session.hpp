@@ -65,6 +65,9 @@ class Session {
   bool has_warned_ = false;
 };
 
+// The daemon could not be reached, or is stopping: it may come back.
+bool is_away(const client::Failure& failure);
+
 // Does `action` for each name. One name: its own result. Several: each failure is reported at once and the rest goes
 // on, unless the daemon is away; some failed is exit code 10.
 client::Result<ExitCode> for_each_name(Session& session, const std::vector<std::string>& names,

@@ -112,6 +112,21 @@ const View& changed_message_view() {
   return view;
 }
 
+const View& task_view() {
+  static const std::vector<Column> columns{{"ID", "id"},
+                                           {"ACTION", "action"},
+                                           {"WEBHOOK", "webhook", Look::text, shrinks},
+                                           {"STATE", "state", Look::word},
+                                           {"DONE", "done"},
+                                           {"FAILED", "failed"},
+                                           {"TOTAL", "total"},
+                                           {"STARTED", "started_at", Look::time, stays, wide},
+                                           {"ENDED", "ended_at", Look::time, stays, wide},
+                                           {"REASON", "reason", Look::text, shrinks, wide}};
+  static const View view{"id", "id", columns, columns};
+  return view;
+}
+
 const View& attempt_view() {
   static const std::vector<Column> columns{{"#", "number"},
                                            {"AT", "at", Look::time},

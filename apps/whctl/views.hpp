@@ -9,6 +9,7 @@ const View& webhook_view();
 const View& deleted_webhook_view();
 const View& message_view();
 const View& changed_message_view();  // after retry, cancel, wait
+const View& task_view();
 const View& attempt_view();
 const View& explanation_view();
 const View& event_view();

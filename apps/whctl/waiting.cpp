@@ -66,7 +66,7 @@ void note_outcome(Session& session, Json message) {
 }  // namespace
 
 ExitCode worse(ExitCode a, ExitCode b) {
-  constexpr std::array order{ExitCode::done, ExitCode::cancelled, ExitCode::delivery_failed};
+  constexpr std::array order{ExitCode::done, ExitCode::cancelled, ExitCode::bulk_partial, ExitCode::delivery_failed};
   const auto rank = [&](ExitCode code) { return std::find(order.begin(), order.end(), code); };
   return rank(a) < rank(b) ? b : a;
 }

@@ -38,9 +38,13 @@ struct EventKind {
 struct MessageKind {
   static constexpr std::string_view prefix = "msg_";
 };
+struct TaskKind {
+  static constexpr std::string_view prefix = "task_";
+};
 using WebhookId = Id<WebhookKind>;
 using EventId = Id<EventKind>;
 using MessageId = Id<MessageKind>;
+using TaskId = Id<TaskKind>;
 
 // The id of `sequence` (1 … max_sequence) in the store whose tag key is `tag_key`.
 std::uint64_t id_value(std::uint64_t sequence, std::uint64_t tag_key);
@@ -65,6 +69,7 @@ std::optional<Id<Kind>> parse_id_of(std::string_view text) {
 inline std::optional<WebhookId> parse_webhook_id(std::string_view text) { return parse_id_of<WebhookKind>(text); }
 inline std::optional<EventId> parse_event_id(std::string_view text) { return parse_id_of<EventKind>(text); }
 inline std::optional<MessageId> parse_message_id(std::string_view text) { return parse_id_of<MessageKind>(text); }
+inline std::optional<TaskId> parse_task_id(std::string_view text) { return parse_id_of<TaskKind>(text); }
 
 }  // namespace webhookd::base
 

@@ -1,7 +1,8 @@
 // Signatures over requests, and what secrets are made of. Standard Webhooks 1.0.0: `v1,` base64(HMAC-SHA256(key,
 // "id.timestamp.body")) and `v1a,` base64(ed25519(...)), one for each valid secret, separated by a space. Presets:
-// github (X-Hub-Signature-256: sha256=hex over the body), stripe (Stripe-Signature: t=…,v1=hex over "t.body"). The key of a preset is the secret's whole text, "whsec_" and all, as the
-// libraries of both take it: what `whctl secret show` prints is pasted into their receivers as it stands.
+// github (X-Hub-Signature-256: sha256=hex over the body), stripe (Stripe-Signature: t=…,v1=hex over "t.body"). The key
+// of a preset is the secret's whole text, "whsec_" and all, as the libraries of both take it: what `whctl secret show`
+// prints is pasted into their receivers as it stands.
 #pragma once
 
 #include <cstdint>

@@ -16,6 +16,9 @@ constexpr Duration late_turn = 1min;  // a turn this late was not a matter of lo
 }  // namespace
 
 std::optional<Time> Engine::Impl::turn(Time now) {
+  if (!is_started_) {
+    return std::nullopt;  // what was interrupted is not in the log yet, and nothing may be numbered before it is
+  }
   if (now < now_ - late_turn || (next_wake_ && now > *next_wake_ + late_turn)) {
     forgive_endpoints(now);
   }
@@ -23,6 +26,7 @@ std::optional<Time> Engine::Impl::turn(Time now) {
   widen_horizon();
   run_timers();
   run_ring();
+  run_tasks();
   if (!starts_.empty()) {
     transport_.start(std::exchange(starts_, {}));
   }
@@ -39,6 +43,9 @@ std::optional<Time> Engine::Impl::turn(Time now) {
   }
   if (resubmit_at_) {
     wake_at(*resubmit_at_);
+  }
+  if (const auto wake = tasks_.next_wake(); wake && !stopped_) {
+    wake_at(*wake);
   }
   if (const auto wake = retention_.wake(); wake && !stopped_) {
     wake_at(*wake);

@@ -24,7 +24,11 @@ base::Error lost_store() {
 
 // ---- start ----------------------------------------------------------------------------------------------------
 
-void Engine::Impl::start(Completion<void> done) {
+void Engine::Impl::start(Completion<void> whole) {
+  Completion<void> done = [this, whole = std::move(whole)](Result<void> result) mutable {
+    is_started_ = result.has_value();
+    whole(std::move(result));
+  };
   store_.load(back<store::OpenState>([this, done = std::move(done)](auto state) mutable {
     if (!state) {
       done(std::move(state.error()));
@@ -38,6 +42,9 @@ void Engine::Impl::start(Completion<void> done) {
 void Engine::Impl::take_loaded(const store::OpenState& state) {
   for (const domain::EventType& type : state.types) {
     registry_.put_type(type);
+  }
+  for (const store::BulkTask& task : state.tasks) {
+    tasks_.add(task);
   }
   for (const store::WebhookState& webhook : state.webhooks) {
     Lane& lane = registry_.add(std::make_shared<const domain::Webhook>(webhook.webhook));
@@ -384,15 +391,19 @@ void Engine::Impl::retire_if_done(Lane& lane) {
 
 // ---- messages -------------------------------------------------------------------------------------------------
 
-void Engine::Impl::cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
-  note_now(now);
+// While its cancel is being committed. An attempt in flight is aborted.
+void Engine::Impl::keep_from_starting(domain::MessageId message) {
   const Tracked* tracked = tracker_.find(message);
-  const bool was_ready = tracked && tracked->stage == Stage::ready;
   if (tracked && tracked->stage == Stage::flying) {
     transport_.abort(tracked->attempt_key);
-  } else if (!tracked || was_ready) {
-    tracker_.track(message, Stage::changing);  // no attempt starts while the cancel is being committed
+  } else if (!tracked || tracked->stage == Stage::ready) {
+    tracker_.track(message, Stage::changing);
   }
+}
+
+void Engine::Impl::cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
+  note_now(now);
+  keep_from_starting(message);
   store_.cancel(message, std::move(actor), now,
                 back<domain::Message>([this, message, done = std::move(done)](auto cancelled) mutable {
                   if (const Tracked* left = tracker_.find(message); left && left->stage == Stage::changing) {
@@ -506,6 +517,13 @@ void Engine::cancel(domain::MessageId message, domain::Actor actor, Time now, Co
 void Engine::retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
   impl_->retry(message, std::move(actor), now, std::move(done));
 }
+void Engine::begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done) {
+  impl_->begin_bulk(std::move(task), now, std::move(done));
+}
+void Engine::end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done) {
+  impl_->end_bulk(task, now, std::move(done));
+}
+Result<void> Engine::check_bulk(const store::BulkTask& task) const { return impl_->check_bulk(task); }
 void Engine::put_type(domain::EventType type, Completion<domain::EventType> done) {
   impl_->put_type(std::move(type), std::move(done));
 }

@@ -79,7 +79,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Loads webhooks and types. Nothing else may be called before its completion.
+  // Loads webhooks and types, and logs what was interrupted. Before its completion turns start nothing, and nothing
+  // else may be called.
   void start(Completion<void> done);
 
   // Starts what is due and may start; answers when it wants to be called next (nothing: only after a call or a
@@ -108,6 +109,14 @@ class Engine {
   // An exchange in flight is aborted; after the completion no attempt starts.
   void cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
   void retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
+
+  // Retries or cancels all messages that match, in the background (store/store.hpp). Refused: a retry while the webhook
+  // is inactive, and more tasks at once than there may be.
+  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
+  // Stops it where it is; what it has done stays done.
+  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done);
+  // What begin_bulk refuses by the webhook's state, for dry runs.
+  Result<void> check_bulk(const store::BulkTask& task) const;
 
   // type_reserved, type_in_use. put_type replaces a type of the same name.
   void put_type(domain::EventType type, Completion<domain::EventType> done);

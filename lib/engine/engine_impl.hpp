@@ -1,5 +1,6 @@
 // The inside of the engine, shared by its rooms: engine.cpp (what is asked of it), dispatch.cpp (what is due),
-// turns.cpp (whose turn it is), held.cpp (what waits without being tried), settlement.cpp (what an outcome means). One
+// turns.cpp (whose turn it is), held.cpp (what waits without being tried), settlement.cpp (what an outcome means),
+// bulk.cpp (tasks over many messages). One
 // thread; completions come back through the executor.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include "engine/registry.hpp"
 #include "engine/retention.hpp"
 #include "engine/slots.hpp"
+#include "engine/tasks.hpp"
 #include "engine/tracker.hpp"
 
 namespace webhookd::engine {
@@ -51,6 +53,11 @@ class Engine::Impl {
   std::optional<WebhookFigures> webhook_figures(WebhookId webhook) const;
   const Registry& registry() const { return registry_; }
   void stop_starting() { stopped_ = true; }
+
+  // bulk.cpp
+  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
+  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done);
+  Result<void> check_bulk(const store::BulkTask& task) const;
 
   // dispatch.cpp
   std::optional<Time> turn(Time now);
@@ -100,6 +107,7 @@ class Engine::Impl {
   void dispatch_fresh(const store::Accepted& accepted, const domain::EventRef& event);
   void recheck(const std::vector<store::Subscriber>& subscribers);
   void purge(WebhookId webhook);
+  void keep_from_starting(domain::MessageId message);
   void abort_flights_of(WebhookId webhook);
   void drop_ready(Lane& lane);
   void retire_if_done(Lane& lane);
@@ -151,6 +159,17 @@ class Engine::Impl {
   void wait_out(std::vector<store::WaitedOut> messages);
   void take_waited_out(const Result<std::vector<store::Settled>>& settled);
 
+  // bulk.cpp
+  void run_tasks();
+  void count_for(const Tasks::Running& running);
+  void take_count(Tasks::Running& running, const Result<store::MessageCount>& counted);
+  void look_for(const Tasks::Running& running);
+  void step(const Tasks::Running& running, const store::MessagePage& page);
+  void take_step(base::TaskId id, const Result<store::BulkProgress>& progress);
+  void release_changing(const std::vector<domain::MessageId>& messages);
+  void take_changed(Lane& lane, std::size_t asked, const Result<store::BulkProgress>& progress);
+  void put_off(Tasks::Running& running, const base::Error& error);
+
   // settlement.cpp
   void take_report(AttemptReport report);
   void learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome);
@@ -168,10 +187,12 @@ class Engine::Impl {
   base::LogSink& log_;
 
   Time now_{};
+  bool is_started_ = false;
   bool stopped_ = false;
   Registry registry_;
   Tracker tracker_;
   Slots slots_;
+  Tasks tasks_;
 
   std::deque<Lane*> ring_;                              // whose turn it is
   std::map<std::pair<Time, WebhookId>, Lane*> timers_;  // when to consider a lane again
@@ -183,10 +204,10 @@ class Engine::Impl {
 
   std::unordered_map<AttemptKey, Flight> flights_;
   AttemptKey next_key_ = 1;
-  std::vector<AttemptRequest> starts_;          // of this turn
-  std::vector<store::Settlement> settlements_;  // to be submitted at the end of a turn
-  std::size_t submitted_ = 0;                   // at the store, not yet durable
-  std::optional<Time> resubmit_at_;             // after a failed commit
+  std::vector<AttemptRequest> starts_;         // of this turn
+  std::deque<store::Settlement> settlements_;  // to be submitted at the end of a turn
+  std::size_t submitted_ = 0;                  // at the store, not yet durable
+  std::optional<Time> resubmit_at_;            // after a failed commit
   std::size_t ready_bytes_ = 0;
   std::size_t ready_count_ = 0;
   std::uint64_t unsettled_ = 0;

@@ -65,7 +65,7 @@ struct Lane {
   std::optional<Release> release;
   bool claiming = false;
 
-  base::Time not_before{};                 // after a shortage of ours, or a failure of a suspect endpoint
+  base::Time not_before{};                 // after a shortage of ours, or a timeout of a suspect endpoint
   std::optional<base::Time> expiry_sweep;  // while held: when waiting messages may have waited out their windows
   bool sweeping = false;
 

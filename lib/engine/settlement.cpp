@@ -10,11 +10,11 @@ namespace {
 constexpr Duration shortage_pause = 1s;
 constexpr Duration resubmit_pause = 1s;
 // Endpoints that hang together time out together. Each draws its own pause, so that they do not go on in step, all at
-// one instant, every time at the cost of whoever is due then.
+// one instant, every time at the cost of whoever is due then. Other failures come when they come.
 constexpr Duration suspect_pause_max = 1s;
 // Settlements handed to the store and not yet durable. What waits there stands in one queue with what producers wait
 // for, so it is kept short; the rest waits here.
-constexpr std::size_t submitted_max = 512;
+constexpr std::size_t submitted_max = 1024;
 
 }  // namespace
 
@@ -72,7 +72,7 @@ void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome
   }
   lane.window.on_signal(domain::endpoint_signal(outcome), lane.definition->max_in_flight);
   const auto change = lane.health.on_outcome(outcome, flight.is_probe, now_);
-  if (lane.health.is_suspect() && lane.not_before <= now_) {
+  if (outcome.kind == domain::OutcomeKind::timeout && lane.health.is_suspect() && lane.not_before <= now_) {
     lane.not_before = now_ + Duration(static_cast<Duration::rep>(random_.below(suspect_pause_max.count())));
   }
   switch (change) {
@@ -117,14 +117,9 @@ void Engine::Impl::submit_settlements() {
   }
   resubmit_at_.reset();
   // The store may fail; the outcomes are kept until it has them. Settlements are idempotent.
-  std::vector<store::Settlement> first;
-  if (settlements_.size() <= room) {
-    first.swap(settlements_);
-  } else {
-    const auto end = settlements_.begin() + static_cast<std::ptrdiff_t>(room);
-    first.assign(std::move_iterator(settlements_.begin()), std::move_iterator(end));
-    settlements_.erase(settlements_.begin(), end);
-  }
+  const auto end = settlements_.begin() + static_cast<std::ptrdiff_t>(std::min(room, settlements_.size()));
+  std::vector<store::Settlement> first(std::move_iterator(settlements_.begin()), std::move_iterator(end));
+  settlements_.erase(settlements_.begin(), end);
   submitted_ += first.size();
   const auto kept = std::make_shared<const std::vector<store::Settlement>>(std::move(first));
   store_.settle(

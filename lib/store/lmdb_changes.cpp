@@ -206,7 +206,7 @@ Message Changes::add_message(const Subscriber& subscriber, Tally& tally, EventId
 void Changes::note_time(std::uint64_t message, Time created_at) {
   Span& span = meta_.filling;
   const std::uint64_t bucket = message_bucket(message);
-  const bool is_first = message == 1;  // of all numbers the first is a message's
+  const bool is_first = span == Span{};
   if (!is_first && bucket != span.bucket) {
     encode_span(span, buffer_);
     transaction_.put(Table::spans, span_key(span.bucket).view(), buffer_);
@@ -362,6 +362,95 @@ Result<Message> Changes::retry(MessageId id, const domain::Actor& actor, Time no
   }
   replace(*stored, after);
   return after;
+}
+
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+Result<BulkTask> Changes::existing_task(TaskId id) {
+  const auto stored = rows_.task(id);
+  if (!stored) {
+    return stored.error();
+  }
+  if (!*stored) {
+    return no_such_task(id);
+  }
+  return **stored;
+}
+
+void Changes::store_task(const BulkTask& task) {
+  encode_task(task, buffer_);
+  transaction_.put(Table::tasks, sequence_key(task.id.sequence()).view(), buffer_);
+  changed_ = true;
+}
+
+// One goes for each that comes, so one is enough.
+void Changes::forget_old_tasks() {
+  if (transaction_.rows(Table::tasks) < ended_tasks_kept) {
+    return;
+  }
+  std::string oldest;
+  {
+    const auto cursor = transaction_.cursor(Table::tasks);
+    for (bool more = cursor->first(); more && oldest.empty(); more = cursor->next()) {
+      const auto task = decode_task(parse_sequence_key(cursor->key()).value_or(0), rows_.tag_keys(), cursor->value());
+      if (!task || task->state != BulkState::running) {
+        oldest = cursor->key();
+      }
+    }
+  }
+  if (!oldest.empty()) {
+    transaction_.remove(Table::tasks, oldest);
+  }
+}
+
+Result<BulkTask> Changes::begin_bulk(const BulkTask& draft) {
+  BulkTask task = draft;
+  const std::uint64_t number = meta_.next_number++;
+  task.id = rows_.id_of<TaskId>(number);
+  task.up_to = number;
+  forget_old_tasks();
+  store_task(task);
+  return task;
+}
+
+Result<BulkProgress> Changes::step_bulk(const BulkStep& step) {
+  auto task = existing_task(step.task);
+  if (!task) {
+    return task.error();
+  }
+  BulkProgress progress{std::move(*task), {}};
+  if (!is_next_step(progress.task, step)) {
+    return progress;
+  }
+  for (const MessageId id : step.messages) {
+    const auto stored = rows_.message(id);
+    if (!stored || !*stored || !matches_message(progress.task.filter, (*stored)->message)) {
+      continue;
+    }
+    const auto changed = progress.task.action == BulkAction::retry ? retry(id, progress.task.actor, step.now)
+                                                                   : cancel(id, progress.task.actor, step.now);
+    ++(changed ? progress.task.done : progress.task.failed);
+    if (changed) {
+      progress.changed.push_back(*changed);
+    }
+  }
+  advance(progress.task, step);
+  store_task(progress.task);
+  return progress;
+}
+
+Result<BulkTask> Changes::end_bulk(TaskId id, Time now) {
+  auto task = existing_task(id);
+  if (!task) {
+    return task;
+  }
+  if (task->state != BulkState::running) {
+    return task_has_ended(id);
+  }
+  task->state = BulkState::cancelled;
+  task->ended_at = now;
+  store_task(*task);
+  return task;
 }
 
 // ---- webhooks and types ---------------------------------------------------------------------------------------

@@ -33,6 +33,9 @@ class Changes {
   std::vector<Settled> wait_out(const std::vector<WaitedOut>& inputs);
   Result<domain::Message> cancel(MessageId id, const domain::Actor& actor, Time now);
   Result<domain::Message> retry(MessageId id, const domain::Actor& actor, Time now);
+  Result<BulkTask> begin_bulk(const BulkTask& draft);
+  Result<BulkProgress> step_bulk(const BulkStep& step);
+  Result<BulkTask> end_bulk(TaskId id, Time now);
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
@@ -66,6 +69,10 @@ class Changes {
   // Replaces a record and all that follows from it: due entry, place in the feed and counts.
   void replace(const MessageRecord& stored, const domain::Message& after);
   std::uint64_t move_to_end_of_feed(const MessageRecord& stored);  // the number there
+
+  Result<BulkTask> existing_task(TaskId id);
+  void store_task(const BulkTask& task);
+  void forget_old_tasks();
 
   // A webhook that is not being deleted.
   Lookup<domain::Webhook> find_webhook(WebhookId id);

@@ -39,6 +39,7 @@ const std::array<WholeReading::TableCheck, table_names.size()> WholeReading::tab
     {Table::due, &WholeReading::due_row},
     {Table::changes, &WholeReading::change_row},
     {Table::by_webhook, &WholeReading::by_webhook_row},
+    {Table::tasks, &WholeReading::task_row},
     {Table::idempotency, &WholeReading::idempotency_row},
 }};
 
@@ -296,6 +297,10 @@ void WholeReading::by_webhook_row(std::string_view key, std::string_view) {
   if (!record || record->message.webhook.sequence() != entry->webhook) {
     find("an entry for message number " + std::to_string(entry->message) + " that does not fit its record");
   }
+}
+
+void WholeReading::task_row(std::string_view key, std::string_view value) {
+  sound(decode_task(sequence_of(key), meta_.tag_keys, value));
 }
 
 void WholeReading::idempotency_row(std::string_view key, std::string_view value) {

@@ -125,45 +125,83 @@ std::optional<std::uint64_t> first_of_page(MessageWalk& walk, const MessageQuery
   return end == 0 ? std::nullopt : walk.seek(std::min(end, base::max_sequence));
 }
 
-void add_if_shown(const MessageFilter& filter, Message& message, TypeReader& types, MessagePage& page) {
+// The type of a message that the filter lets through; null when it does not.
+const std::string* type_if_shown(const MessageFilter& filter, const Message& message, TypeReader& types) {
   if (!matches_message(filter, message)) {
-    return;
+    return nullptr;
   }
   const std::string* type = types.type_of(message);
-  if (type != nullptr && matches_type(filter, message, *type)) {
-    page.rows.push_back({std::move(message), *type});
-  }
+  return type != nullptr && matches_type(filter, message, *type) ? type : nullptr;
 }
 
-}  // namespace
-
-MessagePage read_messages(Rows& rows, const MessageQuery& query) {
-  MessagePage page;
+// Walks messages by `query` (its limit and scan_limit apart) until `visit` answers false; then the answer is the one
+// that it was asked about. Excluded stretches of time are skipped.
+template <class Visit>
+std::optional<std::uint64_t> walk_messages(Rows& rows, const MessageQuery& query, Visit visit) {
   if (query.webhook && (!rows.is_ours(*query.webhook) || rows.is_deleting(query.webhook->sequence()))) {
-    return page;
+    return std::nullopt;
   }
   MessageWalk walk(rows, query);
   TimeFilter times(rows, query);
-  TypeReader types(rows);
-  std::size_t looked_at = 0;
   auto at = first_of_page(walk, query);
   while (at) {
     if (times.excludes(*at)) {
       at = walk.leave_bucket(*at);
       continue;
     }
-    if (page.rows.size() >= query.limit || looked_at >= query.scan_limit) {
-      page.next = query.oldest_first ? *at - 1 : *at + 1;  // so that this one comes next
-      break;
-    }
-    ++looked_at;
-    auto record = rows.message_at(*at);
-    if (record && *record) {
-      add_if_shown(query, (*record)->message, types, page);
+    if (!visit(*at)) {
+      return at;
     }
     at = walk.step(*at);
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+MessagePage read_messages(Rows& rows, const MessageQuery& query) {
+  MessagePage page;
+  TypeReader types(rows);
+  std::size_t looked_at = 0;
+  const auto stopped_at = walk_messages(rows, query, [&](std::uint64_t sequence) {
+    if (page.rows.size() >= query.limit || looked_at++ >= query.scan_limit) {
+      return false;
+    }
+    auto record = rows.message_at(sequence);
+    if (record && *record) {
+      Message& message = (*record)->message;
+      if (const std::string* type = type_if_shown(query, message, types)) {
+        page.rows.push_back({std::move(message), *type});
+      }
+    }
+    return true;
+  });
+  if (stopped_at) {
+    page.next = query.oldest_first ? *stopped_at - 1 : *stopped_at + 1;  // so that this one comes next
+  }
   return page;
+}
+
+MessageCount count_messages(Rows& rows, const CountQuery& query) {
+  MessageQuery walked;
+  static_cast<MessageFilter&>(walked) = query;
+  walked.oldest_first = true;
+  walked.after_sequence = query.after;
+  MessageCount counted;
+  TypeReader types(rows);
+  std::size_t looked_at = 0;
+  const auto stopped_at = walk_messages(rows, walked, [&](std::uint64_t sequence) {
+    if (sequence > query.up_to || looked_at++ >= query.scan_limit) {
+      return false;
+    }
+    const auto record = rows.message_at(sequence);
+    counted.count += record && *record && type_if_shown(query, (*record)->message, types) != nullptr ? 1 : 0;
+    return true;
+  });
+  if (stopped_at && *stopped_at <= query.up_to) {
+    counted.next = *stopped_at - 1;
+  }
+  return counted;
 }
 
 std::vector<MessageId> find_messages(Rows& rows, std::uint64_t low, std::uint64_t high, std::size_t limit) {

@@ -56,7 +56,36 @@ base::Error missing_event(const domain::Message& message) {
 
 }  // namespace
 
-OpenState read_open_state(Rows& rows) { return {all_webhooks(rows, true), read_types(rows), {}}; }
+OpenState read_open_state(Rows& rows) {
+  OpenState state{all_webhooks(rows, true), read_types(rows), read_tasks(rows, ended_tasks_kept * 2), {}};
+  std::erase_if(state.tasks, [](const BulkTask& task) { return task.state != BulkState::running; });
+  return state;
+}
+
+Result<BulkTask> read_task(Rows& rows, TaskId id) {
+  auto task = rows.task(id);
+  if (!task) {
+    return task.error();
+  }
+  if (!*task) {
+    return no_such_task(id);
+  }
+  return std::move(**task);
+}
+
+std::vector<BulkTask> read_tasks(Rows& rows, std::size_t limit) {
+  std::vector<BulkTask> tasks;
+  const auto cursor = rows.view().cursor(Table::tasks);
+  for (bool more = cursor->last(); more && tasks.size() < limit; more = cursor->previous()) {
+    auto task = decode_task(parse_sequence_key(cursor->key()).value_or(0), rows.tag_keys(), cursor->value());
+    if (task) {
+      tasks.push_back(std::move(*task));
+    } else {
+      rows.damage().add(task.error());
+    }
+  }
+  return tasks;
+}
 
 std::vector<WebhookState> read_webhooks(Rows& rows) { return all_webhooks(rows, false); }
 

@@ -18,6 +18,9 @@ std::vector<WebhookState> read_webhooks(Rows& rows);
 Result<WebhookState> read_webhook(Rows& rows, WebhookId id);
 std::vector<domain::EventType> read_types(Rows& rows);
 
+Result<BulkTask> read_task(Rows& rows, TaskId id);
+std::vector<BulkTask> read_tasks(Rows& rows, std::size_t limit);
+
 // lmdb_due.cpp: the due index.
 DueHeads read_due_heads(Rows& rows, const DueHeadQuery& query);
 Claim read_claim(Rows& rows, const ClaimQuery& query);
@@ -27,6 +30,7 @@ Result<ChangePage> read_changes(Rows& rows, const ChangeQuery& query);
 
 // lmdb_lists.cpp: messages and events in order.
 MessagePage read_messages(Rows& rows, const MessageQuery& query);
+MessageCount count_messages(Rows& rows, const CountQuery& query);
 std::vector<MessageId> find_messages(Rows& rows, std::uint64_t low, std::uint64_t high, std::size_t limit);
 std::vector<EventId> find_events(Rows& rows, std::uint64_t low, std::uint64_t high, std::size_t limit);
 

@@ -52,6 +52,15 @@ Lookup<domain::Webhook> Rows::webhook(std::uint64_t sequence) {
                                   [&](std::string_view record) { return decode_webhook(sequence, tag_keys_, record); });
 }
 
+Lookup<BulkTask> Rows::task(TaskId id) {
+  if (!is_ours(id)) {
+    return std::optional<BulkTask>();
+  }
+  const std::uint64_t sequence = id.sequence();
+  return look_up<BulkTask>(view_.get(Table::tasks, sequence_key(sequence).view()),
+                           [&](std::string_view record) { return decode_task(sequence, tag_keys_, record); });
+}
+
 Lookup<WebhookCounters> Rows::counters(std::uint64_t webhook) {
   return look_up<WebhookCounters>(view_.get(Table::counters, sequence_key(webhook).view()),
                                   [&](std::string_view record) { return decode_counters(webhook, record); });

@@ -64,6 +64,7 @@ class Rows {
   Lookup<domain::EventRef> event(std::uint64_t sequence);
   // Deleting ones among them.
   Lookup<domain::Webhook> webhook(std::uint64_t sequence);
+  Lookup<BulkTask> task(TaskId id);
   Lookup<WebhookCounters> counters(std::uint64_t webhook);
   Lookup<std::uint64_t> number(Table table, std::string_view key);
 

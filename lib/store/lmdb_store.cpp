@@ -209,6 +209,16 @@ class LmdbStore final : public Store {
     write(5, 0, std::move(done),
           [message, actor = std::move(actor), now](Changes& changes) { return changes.retry(message, actor, now); });
   }
+  void begin_bulk(BulkTask task, Completion<BulkTask> done) override {
+    write(2, 0, std::move(done), [task = std::move(task)](Changes& changes) { return changes.begin_bulk(task); });
+  }
+  void step_bulk(BulkStep step, Completion<BulkProgress> done) override {
+    const std::size_t records = step.messages.size() * 5 + 1;
+    write(records, 0, std::move(done), [step = std::move(step)](Changes& changes) { return changes.step_bulk(step); });
+  }
+  void end_bulk(TaskId task, Time now, Completion<BulkTask> done) override {
+    write(1, 0, std::move(done), [task, now](Changes& changes) { return changes.end_bulk(task, now); });
+  }
   void put_webhook(WebhookWrite request, Completion<domain::Webhook> done) override {
     write(3, 0, std::move(done),
           [request = std::move(request)](Changes& changes) { return changes.put_webhook(request); });
@@ -250,6 +260,15 @@ class LmdbStore final : public Store {
   }
   void list_messages(MessageQuery query, Completion<MessagePage> done) override {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_messages(rows, query); });
+  }
+  void count_messages(CountQuery query, Completion<MessageCount> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return store::count_messages(rows, query); });
+  }
+  void bulk_task(TaskId id, Completion<BulkTask> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_task(rows, id); });
+  }
+  void list_bulk_tasks(std::size_t limit, Completion<std::vector<BulkTask>> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_tasks(rows, limit); });
   }
   void changes(ChangeQuery query, Completion<ChangePage> done) override {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_changes(rows, query); });

@@ -16,7 +16,7 @@ namespace {
 using domain::Message;
 
 constexpr std::size_t attempts_shown = 200;
-constexpr std::uint32_t memory_schema = 2;
+constexpr std::uint32_t memory_schema = 3;
 
 // The due index: bucket, webhook, due, message; the last three as the store orders them inside a bucket.
 using DueKey = std::tuple<std::uint64_t, std::uint64_t, Time, std::uint64_t>;
@@ -48,6 +48,9 @@ class State {
   std::vector<Settled> wait_out(const std::vector<WaitedOut>& inputs);
   Result<Message> cancel(MessageId id, const domain::Actor& actor, Time now);
   Result<Message> retry(MessageId id, const domain::Actor& actor, Time now);
+  Result<BulkTask> begin_bulk(const BulkTask& draft);
+  Result<BulkProgress> step_bulk(const BulkStep& step);
+  Result<BulkTask> end_bulk(TaskId id, Time now);
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
@@ -60,6 +63,9 @@ class State {
   DueHeads due_heads(const DueHeadQuery& query) const;
   Claim claim_due(const ClaimQuery& query) const;
   MessagePage list_messages(const MessageQuery& query) const;
+  MessageCount count_messages(const CountQuery& query) const;
+  Result<BulkTask> bulk_task(TaskId id) const;
+  std::vector<BulkTask> list_bulk_tasks(std::size_t limit) const;
   Result<ChangePage> changes(const ChangeQuery& query) const;
   std::uint64_t newest_number() const { return next_number_ - 1; }
   Result<MessageDetail> message(MessageId id) const;
@@ -117,6 +123,7 @@ class State {
   std::map<std::string, domain::EventType> types_;
   std::map<std::string, std::uint64_t> idempotency_;
   std::set<DueKey> due_;
+  std::map<std::uint64_t, BulkTask> tasks_;
   std::map<std::uint64_t, std::uint64_t> feed_;  // the number at which each message stands, and the message
 };
 
@@ -337,6 +344,63 @@ Result<Message> State::retry(MessageId id, const domain::Actor& actor, Time now)
   return after;
 }
 
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+Result<BulkTask> State::begin_bulk(const BulkTask& draft) {
+  const std::uint64_t number = next_number_++;
+  if (tasks_.size() >= ended_tasks_kept) {
+    const auto ended = std::find_if(tasks_.begin(), tasks_.end(),
+                                    [](const auto& task) { return task.second.state != BulkState::running; });
+    if (ended != tasks_.end()) {
+      tasks_.erase(ended);
+    }
+  }
+  BulkTask& task = tasks_[number];
+  task = draft;
+  task.id = id_of<TaskId>(number);
+  task.up_to = number;
+  return task;
+}
+
+Result<BulkProgress> State::step_bulk(const BulkStep& step) {
+  if (const auto known = bulk_task(step.task); !known) {
+    return known.error();
+  }
+  BulkTask& task = tasks_[step.task.sequence()];
+  BulkProgress progress;
+  if (is_next_step(task, step)) {
+    for (const MessageId id : step.messages) {
+      const StoredMessage* stored = find_message(id);
+      if (stored == nullptr || !matches_message(task.filter, stored->message)) {
+        continue;
+      }
+      auto changed =
+          task.action == BulkAction::retry ? retry(id, task.actor, step.now) : cancel(id, task.actor, step.now);
+      ++(changed ? task.done : task.failed);
+      if (changed) {
+        progress.changed.push_back(std::move(*changed));
+      }
+    }
+    advance(task, step);
+  }
+  progress.task = task;
+  return progress;
+}
+
+Result<BulkTask> State::end_bulk(TaskId id, Time now) {
+  const auto known = bulk_task(id);
+  if (!known) {
+    return known;
+  }
+  if (known->state != BulkState::running) {
+    return task_has_ended(id);
+  }
+  BulkTask& task = tasks_[id.sequence()];
+  task.state = BulkState::cancelled;
+  task.ended_at = now;
+  return task;
+}
+
 // ---- webhooks and types ---------------------------------------------------------------------------------------
 
 Result<domain::Webhook> State::put_webhook(const WebhookWrite& write) {
@@ -512,6 +576,8 @@ OpenState State::load() const {
     state.webhooks.push_back(webhook);
   }
   state.types = list_types();
+  state.tasks = list_bulk_tasks(tasks_.size());
+  std::erase_if(state.tasks, [](const BulkTask& task) { return task.state != BulkState::running; });
   return state;
 }
 
@@ -605,6 +671,32 @@ MessagePage State::list_messages(const MessageQuery& query) const {
     scan(std::make_reverse_iterator(start), messages_.rend());
   }
   return page;
+}
+
+MessageCount State::count_messages(const CountQuery& query) const {
+  MessageCount counted;
+  std::size_t looked_at = 0;
+  for (auto at = messages_.upper_bound(query.after); at != messages_.end() && at->first <= query.up_to; ++at) {
+    if (looked_at++ == query.scan_limit) {
+      counted.next = at->first - 1;
+      break;
+    }
+    counted.count += is_shown(query, at->second.message) ? 1 : 0;
+  }
+  return counted;
+}
+
+Result<BulkTask> State::bulk_task(TaskId id) const {
+  const auto found = tasks_.find(id.sequence());
+  return found == tasks_.end() || found->second.id != id ? Result<BulkTask>(no_such_task(id)) : found->second;
+}
+
+std::vector<BulkTask> State::list_bulk_tasks(std::size_t limit) const {
+  std::vector<BulkTask> tasks;
+  for (auto at = tasks_.rbegin(); at != tasks_.rend() && tasks.size() < limit; ++at) {
+    tasks.push_back(at->second);
+  }
+  return tasks;
 }
 
 Result<ChangePage> State::changes(const ChangeQuery& query) const {
@@ -774,6 +866,15 @@ class MemoryStoreImpl final : public MemoryStore {
     queue([message, actor = std::move(actor), now](State& state) { return state.retry(message, actor, now); },
           std::move(done));
   }
+  void begin_bulk(BulkTask task, Completion<BulkTask> done) override {
+    queue([task = std::move(task)](State& state) { return state.begin_bulk(task); }, std::move(done));
+  }
+  void step_bulk(BulkStep step, Completion<BulkProgress> done) override {
+    queue([step = std::move(step)](State& state) { return state.step_bulk(step); }, std::move(done));
+  }
+  void end_bulk(TaskId task, Time now, Completion<BulkTask> done) override {
+    queue([task, now](State& state) { return state.end_bulk(task, now); }, std::move(done));
+  }
   void put_webhook(WebhookWrite write, Completion<domain::Webhook> done) override {
     queue([write = std::move(write)](State& state) { return state.put_webhook(write); }, std::move(done));
   }
@@ -811,6 +912,11 @@ class MemoryStoreImpl final : public MemoryStore {
   void due_heads(DueHeadQuery query, Completion<DueHeads> done) override { done(state_.due_heads(query)); }
   void claim_due(ClaimQuery query, Completion<Claim> done) override { done(state_.claim_due(query)); }
   void list_messages(MessageQuery query, Completion<MessagePage> done) override { done(state_.list_messages(query)); }
+  void count_messages(CountQuery query, Completion<MessageCount> done) override { done(state_.count_messages(query)); }
+  void bulk_task(TaskId id, Completion<BulkTask> done) override { done(state_.bulk_task(id)); }
+  void list_bulk_tasks(std::size_t limit, Completion<std::vector<BulkTask>> done) override {
+    done(state_.list_bulk_tasks(limit));
+  }
   void changes(ChangeQuery query, Completion<ChangePage> done) override { done(state_.changes(query)); }
   void next_change(std::uint64_t after, Completion<std::uint64_t> done) override {
     waiters_.wait(after, std::move(done));

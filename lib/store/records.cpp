@@ -57,6 +57,31 @@ domain::Actor get_actor(RecordReader& reader) {
   return actor;
 }
 
+void put_filter(RecordWriter& writer, const MessageFilter& filter) {
+  writer.number(filter.webhook.value_or(WebhookId{}).sequence());
+  writer.text(filter.type.value_or(""));
+  writer.number(filter.statuses);
+  put_optional_time(writer, filter.since);
+  put_optional_time(writer, filter.until);
+  writer.number(filter.code_min);
+  writer.number(filter.code_max);
+  writer.text(filter.text);
+}
+
+MessageFilter get_filter(RecordReader& reader, const TagKeys& tag_keys) {
+  MessageFilter filter;
+  filter.webhook = id_of<WebhookId>(reader.number(), tag_keys);
+  const std::string_view type = reader.text();
+  filter.type = type.empty() ? std::nullopt : std::optional(std::string(type));
+  filter.statuses = reader.small_number<std::uint32_t>();
+  filter.since = get_optional_time(reader);
+  filter.until = get_optional_time(reader);
+  filter.code_min = reader.small_number<std::uint16_t>();
+  filter.code_max = reader.small_number<std::uint16_t>();
+  filter.text = reader.text();
+  return filter;
+}
+
 // Which of a message's optional fields follow.
 enum MessageField : unsigned {
   has_settled_at = 1u << 0,
@@ -579,6 +604,48 @@ Result<Attempt> decode_attempt(std::uint64_t message, std::string_view key, std:
   outcome.duration = reader.duration();
   attempt.number = reader.small_number<std::uint32_t>();
   return finish(reader, std::move(attempt), [&] { return "an attempt of message number " + std::to_string(message); });
+}
+
+void encode_task(const BulkTask& task, std::string& out) {
+  RecordWriter writer(out, version);
+  writer.choice(task.action);
+  writer.choice(task.state);
+  put_filter(writer, task.filter);
+  put_actor(writer, task.actor);
+  writer.flag(task.rate.has_value());
+  writer.real(task.rate.value_or(0));
+  writer.time(task.started_at);
+  put_optional_time(writer, task.ended_at);
+  writer.number(task.up_to);
+  writer.number(task.position);
+  writer.flag(task.total.has_value());
+  writer.number(task.total.value_or(0));
+  writer.number(task.done);
+  writer.number(task.failed);
+  writer.seal(sequence_key(task.id.sequence()).view());
+}
+
+Result<BulkTask> decode_task(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record) {
+  RecordReader reader(sequence_key(sequence).view(), record, version);
+  BulkTask task;
+  task.id = id_of<TaskId>(sequence, tag_keys);
+  task.action = reader.choice<BulkAction>(2);
+  task.state = reader.choice<BulkState>(3);
+  task.filter = get_filter(reader, tag_keys);
+  task.actor = get_actor(reader);
+  const bool has_rate = reader.flag();
+  const double rate = reader.real();
+  task.rate = has_rate ? std::optional(rate) : std::nullopt;
+  task.started_at = reader.time();
+  task.ended_at = get_optional_time(reader);
+  task.up_to = reader.number();
+  task.position = reader.number();
+  const bool has_total = reader.flag();
+  const std::uint64_t total = reader.number();
+  task.total = has_total ? std::optional(total) : std::nullopt;
+  task.done = reader.number();
+  task.failed = reader.number();
+  return finish(reader, std::move(task), [&] { return to_string(id_of<TaskId>(sequence, tag_keys)); });
 }
 
 void encode_span(const Span& span, std::string& out) {

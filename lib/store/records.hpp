@@ -16,7 +16,7 @@
 
 namespace webhookd::store {
 
-inline constexpr std::uint32_t schema_version = 2;
+inline constexpr std::uint32_t schema_version = 3;
 
 // The record of the schema, which every version reads; 0 when it is none.
 std::uint32_t decode_schema(std::string_view record);
@@ -74,7 +74,7 @@ struct Meta {
   std::uint64_t store_id = 0;
   TagKeys tag_keys;
   std::uint64_t next_event = 1;
-  std::uint64_t next_number = 1;  // of messages and of their changes
+  std::uint64_t next_number = 1;  // of messages, of their changes, and of tasks
   std::uint64_t next_webhook = 1;
   std::uint64_t events = 0;
   std::uint64_t messages = 0;
@@ -124,6 +124,9 @@ Result<MessageRecord> decode_message(std::uint64_t sequence, const TagKeys& tag_
 
 void encode_attempt(std::uint64_t message, const domain::Attempt& attempt, std::string& out);
 Result<domain::Attempt> decode_attempt(std::uint64_t message, std::string_view key, std::string_view record);
+
+void encode_task(const BulkTask& task, std::string& out);
+Result<BulkTask> decode_task(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record);
 
 void encode_span(const Span& span, std::string& out);
 Result<Span> decode_span(std::uint64_t bucket, std::string_view record);

@@ -134,9 +134,28 @@ std::uint64_t feed_identity(std::uint64_t store_id, std::uint64_t tag_key) {
   return base::mix64(store_id ^ base::mix64(tag_key));
 }
 
+bool is_next_step(const BulkTask& task, const BulkStep& step) {
+  return task.state == BulkState::running && task.position == step.from;
+}
+
+void advance(BulkTask& task, const BulkStep& step) {
+  task.position = step.to;
+  task.total = step.total ? step.total : task.total;
+  if (task.position >= task.up_to) {
+    task.state = BulkState::done;
+    task.ended_at = step.now;
+  }
+}
+
 Error no_such_message(MessageId id) { return {ErrorCode::not_found, "there is no message " + to_string(id), {}}; }
 Error no_such_event(EventId id) { return {ErrorCode::not_found, "there is no event " + to_string(id), {}}; }
 Error no_such_webhook(WebhookId id) { return {ErrorCode::not_found, "there is no webhook " + to_string(id), {}}; }
+
+Error no_such_task(TaskId id) { return {ErrorCode::not_found, "there is no task " + to_string(id), {}}; }
+
+Error task_has_ended(TaskId id) {
+  return {ErrorCode::already_settled, "task " + to_string(id) + " has ended already", {}};
+}
 
 Error no_such_type(std::string_view name) {
   return {ErrorCode::not_found, "there is no event type " + std::string(name), {}};

@@ -66,11 +66,22 @@ bool matches_type(const MessageFilter& filter, const domain::Message& message, s
 // ChangePage::store, of a store that gives ids with this tag key.
 std::uint64_t feed_identity(std::uint64_t store_id, std::uint64_t tag_key);
 
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+inline constexpr std::size_t ended_tasks_kept = 1000;
+
+// Whether the step is to be made: the task runs and stands where the step begins.
+bool is_next_step(const BulkTask& task, const BulkStep& step);
+// How far the task is behind the step; at the end of its stretch it is done.
+void advance(BulkTask& task, const BulkStep& step);
+
 // ---- refusals -------------------------------------------------------------------------------------------------
 
 base::Error no_such_message(MessageId id);
 base::Error no_such_event(EventId id);
 base::Error no_such_webhook(WebhookId id);
+base::Error no_such_task(TaskId id);
+base::Error task_has_ended(TaskId id);
 base::Error no_such_type(std::string_view name);
 base::Error name_is_taken(std::string_view name);
 base::Error version_has_moved(const domain::Webhook& stored, std::uint64_t expected);

@@ -35,6 +35,7 @@ using base::Duration;
 using base::EventId;
 using base::MessageId;
 using base::Result;
+using base::TaskId;
 using base::Time;
 using base::WebhookId;
 
@@ -267,6 +268,53 @@ struct ChangePage {
   std::uint64_t store = 0;     // whose positions these are; another store has another number here
 };
 
+// How many messages of a stretch of the log match; counted a part at a time.
+struct CountQuery : MessageFilter {
+  std::uint64_t after = 0;         // message sequences, exclusive
+  std::uint64_t up_to = 0;         // inclusive
+  std::size_t scan_limit = 5'000;  // rows looked at, at most
+};
+struct MessageCount {
+  std::uint64_t count = 0;
+  std::optional<std::uint64_t> next;  // `after` of the next part
+};
+
+// ---- bulk tasks -----------------------------------------------------------------------------------------------
+
+// A retry or cancel of all messages that match, by steps. The messages are those that existed when it began, in the
+// order of their creation, each looked at once: a step commits what it did to its messages together with how far it
+// came, so that a task goes on exactly where it was after any end of the process.
+enum class BulkAction : std::uint8_t { retry, cancel };
+enum class BulkState : std::uint8_t { running, done, cancelled };
+struct BulkTask {
+  TaskId id;
+  BulkAction action = BulkAction::retry;
+  MessageFilter filter;  // its webhook is set
+  domain::Actor actor;
+  std::optional<double> rate;  // messages per second
+  Time started_at{};
+  std::optional<Time> ended_at;
+  BulkState state = BulkState::running;
+  std::uint64_t up_to = 0;             // messages behind this did not exist
+  std::uint64_t position = 0;          // messages up to here were looked at
+  std::optional<std::uint64_t> total;  // that matched when they were counted, before the first step
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;  // refused by the rules of messages
+};
+// The stretch behind `from`, where the task must stand (else nothing is done: the step was made already), up to `to`.
+struct BulkStep {
+  TaskId task;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::vector<MessageId> messages;     // of the stretch, that matched when it was read; looked at again
+  std::optional<std::uint64_t> total;  // counted by now
+  Time now{};
+};
+struct BulkProgress {
+  BulkTask task;
+  std::vector<domain::Message> changed;
+};
+
 struct MessageDetail {
   domain::Message message;
   domain::EventRef event;
@@ -304,6 +352,7 @@ struct StoreCopy {
 struct OpenState {
   std::vector<WebhookState> webhooks;  // deleting ones among them
   std::vector<domain::EventType> types;
+  std::vector<BulkTask> tasks;          // running
   std::vector<FlightNote> interrupted;  // under way when the process before this one ended; their slots are taken
 };
 
@@ -323,6 +372,11 @@ class Store {
   virtual void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;
   // The store looks up the webhook's status and retry window itself.
   virtual void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;
+  // Gives the id and `up_to`. Of tasks that have ended the latest thousand are kept.
+  virtual void begin_bulk(BulkTask task, Completion<BulkTask> done) = 0;
+  virtual void step_bulk(BulkStep step, Completion<BulkProgress> done) = 0;
+  // Stops a task that runs; already_settled when it has ended.
+  virtual void end_bulk(TaskId task, Time now, Completion<BulkTask> done) = 0;
   // Errors: name_taken, version_mismatch, not_found.
   virtual void put_webhook(WebhookWrite write, Completion<domain::Webhook> done) = 0;
   // Marks it deleting and frees its name; the answer is how many messages waited.
@@ -343,6 +397,10 @@ class Store {
   virtual void due_heads(DueHeadQuery query, Completion<DueHeads> done) = 0;
   virtual void claim_due(ClaimQuery query, Completion<Claim> done) = 0;
   virtual void list_messages(MessageQuery query, Completion<MessagePage> done) = 0;
+  virtual void count_messages(CountQuery query, Completion<MessageCount> done) = 0;
+  virtual void bulk_task(TaskId id, Completion<BulkTask> done) = 0;
+  // The newest first.
+  virtual void list_bulk_tasks(std::size_t limit, Completion<std::vector<BulkTask>> done) = 0;
   // Errors: invalid_request for a position that this store has not reached.
   virtual void changes(ChangeQuery query, Completion<ChangePage> done) = 0;
   // Completes with the newest number as soon as that is above `after`: at once, or behind the commit that makes it so.

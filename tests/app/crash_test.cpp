@@ -10,6 +10,7 @@
 
 #include "base/random.hpp"
 #include "control/client/connection.hpp"
+#include "support/api.hpp"
 #include "support/counting_receiver.hpp"
 #include "support/process.hpp"
 
@@ -120,4 +121,37 @@ TEST_CASE("kill -9 again and again under load loses no answered event") {
                        << " delivered more than once");
   // Only what was in flight or not yet settled at a kill may come twice.
   CHECK(repeated <= static_cast<std::size_t>(kill_count()) * 1100);
+}
+
+TEST_CASE("an attempt that a kill cut short is in the log as interrupted, and the message goes on under its id") {
+  std::atomic<int> requests{0};
+  CountingReceiver receiver([&](const auto&) -> ReceiverAnswer {
+    if (++requests == 1) {
+      return {200, "", std::chrono::minutes(10)};  // held until the daemon is gone
+    }
+    return 200;
+  });
+  Daemon daemon;
+  std::string message;
+  {
+    Api api(daemon.socket());
+    api.create_webhook({{"display_name", "held"}, {"url", receiver.url()}, {"events", {"subscription.create"}}});
+    message = api.emit("subscription.create").at(0);
+  }
+  REQUIRE(eventually([&] { return requests == 1; }));
+  daemon.kill();
+  daemon.start();
+  Api api(daemon.socket());
+  REQUIRE(eventually([&] { return api.message(message)["status"] == "success"; }));
+
+  const json detail = api.message(message);
+  REQUIRE(detail["attempt_log"].size() == 2);
+  CHECK(detail["attempts"] == 2);
+  CHECK(detail["attempt_log"][0]["outcome"] == "interrupted");
+  CHECK(detail["attempt_log"][0]["code"] == nullptr);
+  CHECK(detail["attempt_log"][1]["outcome"] == "success");
+  const auto received = receiver.received();
+  REQUIRE(received.size() == 2);
+  CHECK(received[0].header("webhook-id") == message);
+  CHECK(received[1].header("webhook-id") == message);
 }

@@ -17,13 +17,14 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-// 64 requests at once over all webhooks: as many as the connections of ceiling P.
+// 64 requests at once over all webhooks, as many as the connections of ceiling P: lanes that are busy share three
+// quarters of the slots (engine/slots.hpp).
 constexpr const char* configuration = R"([store]
 quota = "16GiB"
 disk_reserve = "64MiB"
 [delivery]
-max_in_flight = 64
-max_in_flight_per_host = 64
+max_in_flight = 86
+max_in_flight_per_host = 86
 [egress]
 allow = ["127.0.0.0/8"]
 [log]

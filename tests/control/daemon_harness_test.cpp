@@ -57,6 +57,15 @@ class LockedStore final : public store::Store {
   void retry(base::MessageId id, domain::Actor actor, base::Time now, Completion<domain::Message> done) override {
     write([&] { inner_->retry(id, std::move(actor), now, std::move(done)); });
   }
+  void begin_bulk(store::BulkTask task, Completion<store::BulkTask> done) override {
+    write([&] { inner_->begin_bulk(std::move(task), std::move(done)); });
+  }
+  void step_bulk(store::BulkStep step, Completion<store::BulkProgress> done) override {
+    write([&] { inner_->step_bulk(std::move(step), std::move(done)); });
+  }
+  void end_bulk(base::TaskId task, base::Time now, Completion<store::BulkTask> done) override {
+    write([&] { inner_->end_bulk(task, now, std::move(done)); });
+  }
   void put_webhook(store::WebhookWrite change, Completion<domain::Webhook> done) override {
     write([&] { inner_->put_webhook(std::move(change), std::move(done)); });
   }
@@ -88,6 +97,15 @@ class LockedStore final : public store::Store {
   }
   void list_messages(store::MessageQuery query, Completion<store::MessagePage> done) override {
     read([&] { inner_->list_messages(std::move(query), std::move(done)); });
+  }
+  void count_messages(store::CountQuery query, Completion<store::MessageCount> done) override {
+    read([&] { inner_->count_messages(std::move(query), std::move(done)); });
+  }
+  void bulk_task(base::TaskId id, Completion<store::BulkTask> done) override {
+    read([&] { inner_->bulk_task(id, std::move(done)); });
+  }
+  void list_bulk_tasks(std::size_t limit, Completion<std::vector<store::BulkTask>> done) override {
+    read([&] { inner_->list_bulk_tasks(limit, std::move(done)); });
   }
   void changes(store::ChangeQuery query, Completion<store::ChangePage> done) override {
     read([&] { inner_->changes(std::move(query), std::move(done)); });

@@ -367,6 +367,7 @@ TEST_CASE("an attempt that a crash interrupted is in the log, and the message go
   const auto detail = world.detail(id);
   CHECK(detail.message.status == MessageStatus::success);
   REQUIRE(detail.attempts.size() == 2);
+  CHECK(world.attempts().size() == 2);  // no third one that nobody logged
   CHECK(detail.attempts[0].number == 1);
   CHECK(detail.attempts[0].outcome.kind == domain::OutcomeKind::interrupted);
   CHECK(detail.attempts[0].at == sim_start);

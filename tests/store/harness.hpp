@@ -130,6 +130,25 @@ class Asker {
   store::MessagePage list(store::MessageQuery query) {
     return ask<store::MessagePage>([&](auto done) { store().list_messages(query, std::move(done)); }).value();
   }
+  Result<store::BulkTask> begin_bulk(store::BulkTask task) {
+    return ask<store::BulkTask>([&](auto done) { store().begin_bulk(task, std::move(done)); });
+  }
+  Result<store::BulkProgress> step_bulk(store::BulkStep step) {
+    return ask<store::BulkProgress>([&](auto done) { store().step_bulk(step, std::move(done)); });
+  }
+  Result<store::BulkTask> end_bulk(base::TaskId id, Time now) {
+    return ask<store::BulkTask>([&](auto done) { store().end_bulk(id, now, std::move(done)); });
+  }
+  Result<store::BulkTask> bulk_task(base::TaskId id) {
+    return ask<store::BulkTask>([&](auto done) { store().bulk_task(id, std::move(done)); });
+  }
+  std::vector<store::BulkTask> list_bulk_tasks(std::size_t limit) {
+    return ask<std::vector<store::BulkTask>>([&](auto done) { store().list_bulk_tasks(limit, std::move(done)); })
+        .value();
+  }
+  store::MessageCount count(store::CountQuery query) {
+    return ask<store::MessageCount>([&](auto done) { store().count_messages(query, std::move(done)); }).value();
+  }
   Result<store::ChangePage> changes(store::ChangeQuery query) {
     return ask<store::ChangePage>([&](auto done) { store().changes(query, std::move(done)); });
   }

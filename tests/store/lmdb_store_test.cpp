@@ -332,7 +332,7 @@ TEST_CASE("a store of a newer schema is refused by both versions' names") {
   });
   const auto error = refusal_of(asker.options());
   CHECK(error.detail.find("version 7") != std::string::npos);
-  CHECK(error.detail.find("up to 2") != std::string::npos);
+  CHECK(error.detail.find("up to 3") != std::string::npos);
 }
 
 TEST_CASE("a store of the first schema is opened, and its messages stand in the feed where they were created") {
@@ -353,7 +353,7 @@ TEST_CASE("a store of the first schema is opened, and its messages stand in the 
     REQUIRE(mdb_put(txn, dbi, &key, &value, 0) == MDB_SUCCESS);
   });
   asker.open();
-  CHECK(asker.figures().schema == 2);
+  CHECK(asker.figures().schema == 3);
   asker.settle(settlement(first, 1, 200, start_time));
   const auto page = asker.changes({}).value();
   REQUIRE(page.rows.size() == 2);

@@ -49,6 +49,11 @@ std::string say(const store::WebhookState& state) {
   return say(state.webhook) + record + (state.deleting ? "deleting" : "");
 }
 std::string say(const store::Settled& settled) { return say(settled.message) + (settled.changed ? "+" : "-"); }
+std::string say(const store::BulkTask& task) {
+  std::string record;
+  store::encode_task(task, record);
+  return say(task.id) + record;
+}
 std::string say(const domain::Attempt& attempt) {
   std::string record;
   store::encode_attempt(1, attempt, record);
@@ -72,6 +77,7 @@ std::string say(const store::Accepted& accepted);
 std::string say(const store::MessageDetail& detail);
 std::string say(const store::EventDetail& detail);
 std::string say(const store::ChangePage& page);
+std::string say(const store::BulkProgress& progress);
 
 template <class T>
 std::string say(const Result<T>& result) {
@@ -106,7 +112,8 @@ std::string say(const store::MessageDetail& detail) {
 std::string say(const store::EventDetail& detail) {
   return say(detail.event) + say(detail.messages) + say(detail.message_count);
 }
-std::string say(const store::OpenState& state) { return say(state.webhooks) + say(state.types); }
+std::string say(const store::OpenState& state) { return say(state.webhooks) + say(state.types) + say(state.tasks); }
+std::string say(const store::BulkProgress& progress) { return say(progress.task) + say(progress.changed); }
 
 // ---- the two stores -------------------------------------------------------------------------------------------
 
@@ -244,11 +251,11 @@ class Player {
 
   void random_write() {
     pass_time();
-    static constexpr std::array<void (Player::*)(), 20> writes = {
-        &Player::accept, &Player::accept, &Player::accept,   &Player::accept, &Player::settle,
-        &Player::settle, &Player::settle, &Player::settle,   &Player::settle, &Player::accept,
-        &Player::cancel, &Player::retry,  &Player::wait_out, &Player::expire, &Player::retry,
-        &Player::edit,   &Player::accept, &Player::purge,    &Player::settle, &Player::rare};
+    static constexpr std::array<void (Player::*)(), 22> writes = {
+        &Player::accept,   &Player::accept, &Player::accept, &Player::accept, &Player::settle, &Player::settle,
+        &Player::settle,   &Player::settle, &Player::settle, &Player::accept, &Player::cancel, &Player::retry,
+        &Player::wait_out, &Player::expire, &Player::retry,  &Player::edit,   &Player::accept, &Player::purge,
+        &Player::settle,   &Player::rare,   &Player::bulk,   &Player::bulk};
     (this->*writes[random_.below(writes.size())])();
   }
 
@@ -319,6 +326,35 @@ class Player {
     const MessageId id = any_message();
     const Time now = now_;
     pair_.write<Message>([=](Store& store, auto done) { store.retry(id, {0, ""}, now, std::move(done)); });
+  }
+
+  // A task is begun, makes a step (the right one, or one that is not its turn), or is stopped.
+  void bulk() {
+    const auto running = pair_.model().load().tasks;
+    const Time now = now_;
+    if (running.empty() || random_.below(20) == 0) {
+      store::BulkTask task;
+      task.action = random_.below(2) == 0 ? store::BulkAction::retry : store::BulkAction::cancel;
+      choose_filter(task.filter);
+      task.filter.webhook = any_webhook();
+      task.started_at = now;
+      pair_.write<store::BulkTask>([=](Store& store, auto done) { store.begin_bulk(task, std::move(done)); });
+      return;
+    }
+    const store::BulkTask task = running[random_.below(running.size())];
+    if (random_.below(20) == 0) {
+      pair_.write<store::BulkTask>([=](Store& store, auto done) { store.end_bulk(task.id, now, std::move(done)); });
+      return;
+    }
+    store::BulkStep step;
+    step.task = task.id;
+    step.from = random_.below(20) == 0 ? task.position + 1 : task.position;
+    step.to = std::min(task.up_to, step.from + random_.below(newest_message_ / 4 + 2));
+    step.now = now;
+    for (std::uint64_t i = random_.below(6); i > 0; --i) {
+      step.messages.push_back(any_message());
+    }
+    pair_.write<store::BulkProgress>([=](Store& store, auto done) { store.step_bulk(step, std::move(done)); });
   }
 
   void put(const domain::Webhook& webhook, std::uint64_t expected_version) {
@@ -399,7 +435,7 @@ class Player {
   }
 
   void random_read() {
-    switch (random_.below(9)) {
+    switch (random_.below(10)) {
       case 0:
         return pair_.compare([](Asker& asker) { return say(asker.load()) + say(asker.list_webhooks()); });
       case 1: {
@@ -422,6 +458,8 @@ class Player {
         return compare_heads();
       case 7:
         return compare_changes();
+      case 8:
+        return compare_counts();
       case 6: {
         const WebhookId id = any_webhook();
         return pair_.compare([=](Asker& asker) { return say(asker.webhook(id)); });
@@ -490,6 +528,15 @@ class Player {
     query.after_sequence = random_.below(2) == 0 ? 0 : random_.below(newest_message_);
     choose_filter(query);
     compare_pages(query);
+  }
+
+  void compare_counts() {
+    store::CountQuery query;
+    query.after = random_.below(newest_message_);
+    query.up_to = query.after + random_.below(newest_message_);
+    query.scan_limit = 1'000'000;
+    choose_filter(query);
+    pair_.compare([query](Asker& asker) { return say(asker.count(query).count) + say(asker.list_bulk_tasks(20)); });
   }
 
   void choose_filter(store::MessageFilter& query) {

@@ -43,6 +43,7 @@ void SimWorld::boot() {
   const auto started = std::make_shared<bool>(false);
   engine_->start([started](base::Result<void> result) { *started = result.has_value(); });
   while (!*started) {
+    engine_->turn(now_);  // as the loop does, which runs while the engine starts
     if (!tasks_.empty()) {
       base::Task task = std::move(tasks_.front());
       tasks_.pop();

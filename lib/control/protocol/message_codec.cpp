@@ -68,21 +68,6 @@ void write_attempt(JsonWriter& json, const domain::Attempt& attempt) {
   json.end_object();
 }
 
-void read_reason_member(std::string_view value, std::string& reason, Faults& faults) {
-  const Place place = Place::of("reason");
-  auto text = read_string(value, place, faults);
-  if (!text) {
-    return;
-  }
-  if (text->size() > domain::limits::actor_reason_bytes) {
-    add_fault(faults, place, "must have at most " + std::to_string(domain::limits::actor_reason_bytes) + " bytes");
-  }
-  if (base::has_control_characters(*text)) {
-    add_fault(faults, place, "control characters are not allowed");
-  }
-  reason = std::move(*text);
-}
-
 }  // namespace
 
 void write_message(JsonWriter& json, const domain::Message& message, std::string_view type,
@@ -110,6 +95,21 @@ void write_message_detail(JsonWriter& json, const domain::Message& message, std:
     write_attempt(json, attempt);
   }
   json.end_array().end_object();
+}
+
+void read_reason_member(std::string_view value, std::string& reason, Faults& faults) {
+  const Place place = Place::of("reason");
+  auto text = read_string(value, place, faults);
+  if (!text) {
+    return;
+  }
+  if (text->size() > domain::limits::actor_reason_bytes) {
+    add_fault(faults, place, "must have at most " + std::to_string(domain::limits::actor_reason_bytes) + " bytes");
+  }
+  if (base::has_control_characters(*text)) {
+    add_fault(faults, place, "control characters are not allowed");
+  }
+  reason = std::move(*text);
 }
 
 base::Result<std::string> read_reason(std::string_view body) {

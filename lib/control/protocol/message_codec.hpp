@@ -21,6 +21,7 @@
 
 #include "base/result.hpp"
 #include "control/protocol/json_write.hpp"
+#include "control/protocol/problems.hpp"
 #include "domain/attempt.hpp"
 #include "domain/message.hpp"
 
@@ -43,5 +44,7 @@ void write_message_detail(JsonWriter& json, const domain::Message& message, std:
 
 // The reason that an operator gives for a retry or a cancel; empty when none.
 base::Result<std::string> read_reason(std::string_view body);
+// The same as the member `reason` of a larger request.
+void read_reason_member(std::string_view value, std::string& reason, Faults& faults);
 
 }  // namespace webhookd::protocol

@@ -65,6 +65,21 @@ constexpr std::array schemas = {
     Schema{"MessageChange", R"({"description":"the message as it now stands, and the position behind it; or that alone",
 "anyOf":[{"allOf":[{"$ref":"#/components/schemas/Message"},{"type":"object","required":["cursor"],"properties":{
 "cursor":{"type":"string"}}}]},{"type":"object","required":["cursor"],"properties":{"cursor":{"type":"string"}}}]})"},
+    Schema{"BulkRequest", R"({"type":"object","required":["filter"],"additionalProperties":false,"properties":{
+"filter":{"type":"object","required":["webhook"],"additionalProperties":false,"properties":{"webhook":{"type":"string"},
+"status":{"type":["array","string"],"items":{"type":"string"},"description":"default: failed to retry; created and retrying to cancel"},
+"type":{"type":"string"},"since":{"type":"string","format":"date-time"},"until":{"type":"string","format":"date-time"},
+"code":{"type":"string"},"q":{"type":"string"}}},"rate":{"type":["number","null"],"description":"messages per second"},
+"reason":{"type":"string"},"dry_run":{"type":"boolean","description":"counts what would be touched"}}})"},
+    Schema{"Task", R"({"type":"object","properties":{"id":{"type":["string","null"]},
+"action":{"type":"string","enum":["retry","cancel"]},"state":{"type":"string","enum":["planned","running","done","cancelled"]},
+"webhook_id":{"type":"string"},"webhook":{"type":["string","null"]},"filter":{"type":"object"},
+"rate":{"type":["number","null"]},"uid":{"type":"integer"},"reason":{"type":["string","null"]},
+"started_at":{"type":"string","format":"date-time"},"ended_at":{"type":["string","null"],"format":"date-time"},
+"total":{"type":["integer","null"],"description":"null until they are counted"},"done":{"type":"integer"},
+"failed":{"type":"integer"}}})"},
+    Schema{"TaskList", R"({"type":"object","properties":{"items":{"type":"array","items":{"$ref":
+"#/components/schemas/Task"}},"next_cursor":{"type":"null"}}})"},
     Schema{"WebhookList", R"({"type":"object","properties":{"items":{"type":"array","items":{"$ref":
 "#/components/schemas/Webhook"}},"next_cursor":{"type":["string","null"]}}})"},
     Schema{"WebhookCreated", R"({"allOf":[{"$ref":"#/components/schemas/Webhook"},{"type":"object","properties":{

@@ -305,6 +305,29 @@ base::Result<MessageFilter> read_message_filter(const Query& query) {
   return filter;
 }
 
+MessageFilter read_filter_values(const FilterValues& values, const Place& place, Faults& faults) {
+  MessageFilter filter;
+  for (const auto& [name, value] : values) {
+    const auto parameter = std::find_if(filter_parameters.begin(), filter_parameters.end(),
+                                        [&](const auto& known) { return known.name == name; });
+    if (parameter == filter_parameters.end()) {
+      std::vector<std::string> names;
+      for (const auto& known : filter_parameters) {
+        names.emplace_back(known.name);
+      }
+      add_unknown_member(faults, place.below(name), name, names);
+      continue;
+    }
+    Faults of_value;
+    parameter->read(value, filter, of_value);
+    if (of_value.any()) {
+      const std::string detail = std::move(of_value).error(ErrorCode::invalid_field).fields.front().detail;
+      add_fault(faults, place.below(name), std::string_view(detail).substr(detail.find(": ") + 2));
+    }
+  }
+  return filter;
+}
+
 base::Result<StreamFilter> read_stream_filter(const Query& query) {
   StreamFilter filter;
   Faults faults;

@@ -27,6 +27,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "control/protocol/cursor.hpp"
+#include "control/protocol/members.hpp"
 #include "domain/webhook.hpp"
 
 namespace webhookd::protocol {
@@ -73,6 +74,10 @@ struct MessageFilter {
   std::string cursor;  // empty: from the start
 };
 base::Result<MessageFilter> read_message_filter(const Query& query);
+
+// The same filter as members of a request's body, for what is asked of many messages. Faults stand below `place`.
+using FilterValues = std::vector<std::pair<std::string, std::string>>;
+MessageFilter read_filter_values(const FilterValues& values, const Place& place, Faults& faults);
 
 struct StreamFilter {
   MessageFilter messages;             // without event, order, limit and cursor

@@ -64,6 +64,7 @@ constexpr std::array stream_query = {
                    "false: ends behind what there is when it begins, each message once"},
     QueryParameter{"limit", R"({"type":"integer","minimum":1})", "messages, then it ends"},
 };
+constexpr std::array task_query = {limit};
 constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
 
@@ -74,6 +75,7 @@ constexpr std::array patch_bodies = {Body{media::merge_patch, "WebhookPatch"}, B
 constexpr std::array rotate_bodies = {Body{media::json, "Rotation"}};
 constexpr std::array type_bodies = {Body{media::json, "EventTypeRequest"}};
 constexpr std::array reason_bodies = {Body{media::json, "Reason"}};
+constexpr std::array bulk_bodies = {Body{media::json, "BulkRequest"}};
 constexpr std::array clock_bodies = {Body{media::json, "ClockAdvance"}};
 
 using O = Operation;
@@ -130,6 +132,16 @@ constexpr std::array table = {
           "Ends a message that waits", change_query, reason_bodies, false, 200, "Message"},
     Route{O::wait_message, "waitMessage", "GET", "/v1/messages/{id}/wait", Role::read,
           "Answers when the message has settled", wait_query, no_body, false, 200, "MessageDetail"},
+    Route{O::retry_messages, "retryMessages", "POST", "/v1/messages/retry", Role::operate,
+          "Retries all messages that match, as a task", change_query, bulk_bodies, true, 202, "Task"},
+    Route{O::cancel_messages, "cancelMessages", "POST", "/v1/messages/cancel", Role::operate,
+          "Cancels all messages that match, as a task", change_query, bulk_bodies, true, 202, "Task"},
+    Route{O::list_tasks, "listTasks", "GET", "/v1/tasks", Role::read, "Lists tasks, the newest first", task_query,
+          no_body, false, 200, "TaskList"},
+    Route{O::show_task, "showTask", "GET", "/v1/tasks/{id}", Role::read, "How far a task is", no_query, no_body, false,
+          200, "Task"},
+    Route{O::cancel_task, "cancelTask", "POST", "/v1/tasks/{id}/cancel", Role::operate,
+          "Stops a task; what it has done stays done", no_query, no_body, false, 200, "Task"},
     Route{O::show_status, "showStatus", "GET", "/v1/status", Role::read, "The daemon about itself", no_query, no_body,
           false, 200, "Status"},
     Route{O::healthz, "healthz", "GET", "/healthz", Role::read, "The process answers", no_query, no_body, false, 200,

@@ -163,6 +163,7 @@ inline Error refusal(ErrorCode code, std::string detail) { return {code, std::mo
 asio::awaitable<Result<store::WebhookState>> find_webhook(Context& context, std::string text);
 asio::awaitable<Result<base::MessageId>> find_message(Context& context, std::string text);
 asio::awaitable<Result<base::EventId>> find_event(Context& context, std::string text);
+asio::awaitable<Result<base::TaskId>> find_task(Context& context, std::string text);
 // The filter as the store takes it: its webhook is looked up.
 asio::awaitable<Result<store::MessageFilter>> resolve_filter(Context& context, protocol::MessageFilter filter);
 
@@ -195,6 +196,11 @@ Reply show_message(Context& context, const Request& request);
 Reply retry_message(Context& context, const Request& request);
 Reply cancel_message(Context& context, const Request& request);
 Reply wait_message(Context& context, const Request& request);
+Reply retry_messages(Context& context, const Request& request);
+Reply cancel_messages(Context& context, const Request& request);
+Reply list_tasks(Context& context, const Request& request);
+Reply show_task(Context& context, const Request& request);
+Reply cancel_task(Context& context, const Request& request);
 Reply show_status(Context& context, const Request& request);
 Reply healthz(Context& context, const Request& request);
 Reply readyz(Context& context, const Request& request);

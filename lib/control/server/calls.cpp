@@ -1,78 +1,67 @@
+#include <algorithm>
+#include <array>
+
 #include "base/check.hpp"
 #include "control/server/call_impl.hpp"
 
 namespace webhookd::server {
 
+namespace {
+
+using O = protocol::Operation;
+
+struct Row {
+  O operation;
+  Handler handler;
+};
+
+constexpr std::array handlers = {
+    Row{O::accept_events, accept_events},
+    Row{O::list_webhooks, list_webhooks},
+    Row{O::create_webhook, create_webhook},
+    Row{O::show_webhook, show_webhook},
+    Row{O::patch_webhook, patch_webhook},
+    Row{O::delete_webhook, delete_webhook},
+    Row{O::activate_webhook, activate_webhook},
+    Row{O::deactivate_webhook, deactivate_webhook},
+    Row{O::ping_webhook, ping_webhook},
+    Row{O::show_secrets, show_secrets},
+    Row{O::rotate_secret, rotate_secret},
+    Row{O::list_types, list_types},
+    Row{O::create_type, create_type},
+    Row{O::show_type, show_type},
+    Row{O::put_type, put_type},
+    Row{O::delete_type, delete_type},
+    Row{O::show_event, show_event},
+    Row{O::wait_event, wait_event},
+    Row{O::list_messages, list_messages},
+    Row{O::stream_changes, stream_changes},
+    Row{O::show_message, show_message},
+    Row{O::retry_message, retry_message},
+    Row{O::cancel_message, cancel_message},
+    Row{O::wait_message, wait_message},
+    Row{O::retry_messages, retry_messages},
+    Row{O::cancel_messages, cancel_messages},
+    Row{O::list_tasks, list_tasks},
+    Row{O::show_task, show_task},
+    Row{O::cancel_task, cancel_task},
+    Row{O::show_status, show_status},
+    Row{O::healthz, healthz},
+    Row{O::readyz, readyz},
+    Row{O::openapi, openapi},
+    Row{O::show_clock, show_clock},
+    Row{O::advance_clock, advance_clock},
+    Row{O::back_up, back_up},
+    Row{O::check_store, check_store},
+};
+
+}  // namespace
+
 Handler handler_of(protocol::Operation operation) {
-  using O = protocol::Operation;
-  switch (operation) {
-    case O::accept_events:
-      return accept_events;
-    case O::list_webhooks:
-      return list_webhooks;
-    case O::create_webhook:
-      return create_webhook;
-    case O::show_webhook:
-      return show_webhook;
-    case O::patch_webhook:
-      return patch_webhook;
-    case O::delete_webhook:
-      return delete_webhook;
-    case O::activate_webhook:
-      return activate_webhook;
-    case O::deactivate_webhook:
-      return deactivate_webhook;
-    case O::ping_webhook:
-      return ping_webhook;
-    case O::show_secrets:
-      return show_secrets;
-    case O::rotate_secret:
-      return rotate_secret;
-    case O::list_types:
-      return list_types;
-    case O::create_type:
-      return create_type;
-    case O::show_type:
-      return show_type;
-    case O::put_type:
-      return put_type;
-    case O::delete_type:
-      return delete_type;
-    case O::show_event:
-      return show_event;
-    case O::wait_event:
-      return wait_event;
-    case O::list_messages:
-      return list_messages;
-    case O::stream_changes:
-      return stream_changes;
-    case O::show_message:
-      return show_message;
-    case O::retry_message:
-      return retry_message;
-    case O::cancel_message:
-      return cancel_message;
-    case O::wait_message:
-      return wait_message;
-    case O::show_status:
-      return show_status;
-    case O::healthz:
-      return healthz;
-    case O::readyz:
-      return readyz;
-    case O::openapi:
-      return openapi;
-    case O::show_clock:
-      return show_clock;
-    case O::advance_clock:
-      return advance_clock;
-    case O::back_up:
-      return back_up;
-    case O::check_store:
-      return check_store;
-  }
-  base::check(false, "every operation has a handler");
-  return nullptr;
+  const auto* const found =
+      std::find_if(handlers.begin(), handlers.end(), [&](const Row& row) { return row.operation == operation; });
+  base::check(found != handlers.end(), "every operation has a handler");
+  return found->handler;
 }
 
 }  // namespace webhookd::server

@@ -8,6 +8,7 @@ namespace webhookd::server {
 namespace {
 
 constexpr std::size_t candidates_max = 10;
+constexpr std::size_t tasks_searched_max = 10'000;
 constexpr std::size_t names_compared_max = 1000;  // for "did you mean"
 
 Error not_found(std::string_view what, std::string_view text) {
@@ -137,6 +138,30 @@ asio::awaitable<Result<base::MessageId>> find_message(Context& context, std::str
   };
   const auto found = co_await ask<std::vector<base::MessageId>>(context, std::move(read));
   co_return only_one("message", text, found);
+}
+
+asio::awaitable<Result<base::TaskId>> find_task(Context& context, std::string text) {
+  if (const auto id = base::parse_task_id(text)) {
+    co_return *id;
+  }
+  if (text.size() <= base::TaskKind::prefix.size()) {
+    co_return not_found("task", text);
+  }
+  store::Store& store = context.world.store;
+  auto list = [&store](Completion<std::vector<store::BulkTask>> done) {
+    store.list_bulk_tasks(tasks_searched_max, std::move(done));
+  };
+  const auto tasks = co_await ask<std::vector<store::BulkTask>>(context, std::move(list));
+  if (!tasks) {
+    co_return tasks.error();
+  }
+  std::vector<base::TaskId> found;
+  for (const store::BulkTask& task : *tasks) {
+    if (found.size() < candidates_max && base::to_string(task.id).starts_with(text)) {
+      found.push_back(task.id);
+    }
+  }
+  co_return only_one<base::TaskId>("task", text, found);
 }
 
 asio::awaitable<Result<base::EventId>> find_event(Context& context, std::string text) {

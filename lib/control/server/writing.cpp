@@ -21,6 +21,8 @@ std::string_view reason_phrase(unsigned status) {
       return "OK";
     case 201:
       return "Created";
+    case 202:
+      return "Accepted";
     default:
       return status < 500 ? "Refused" : "Failed";
   }
