@@ -141,7 +141,7 @@ constexpr std::array table = {
     Route{O::show_task, "showTask", "GET", "/v1/tasks/{id}", Role::read, "How far a task is", no_query, no_body, false,
           200, "Task"},
     Route{O::cancel_task, "cancelTask", "POST", "/v1/tasks/{id}/cancel", Role::operate,
-          "Stops a task; what it has done stays done", no_query, no_body, false, 200, "Task"},
+          "Stops a task; what it has done stays done", change_query, no_body, false, 200, "Task"},
     Route{O::show_status, "showStatus", "GET", "/v1/status", Role::read, "The daemon about itself", no_query, no_body,
           false, 200, "Status"},
     Route{O::healthz, "healthz", "GET", "/healthz", Role::read, "The process answers", no_query, no_body, false, 200,

@@ -109,6 +109,24 @@ asio::awaitable<Result<Answer>> rehearse(Context& context, BulkTask task) {
   co_return answer;
 }
 
+asio::awaitable<Result<BulkTask>> read_task(Context& context, base::TaskId id) {
+  store::Store& store = context.world.store;
+  auto read = [&store, id](Completion<BulkTask> done) { store.bulk_task(id, std::move(done)); };
+  return ask<BulkTask>(context, std::move(read));
+}
+
+asio::awaitable<Result<Answer>> rehearse_end(Context& context, base::TaskId id) {
+  auto task = co_await read_task(context, id);
+  if (!task) {
+    co_return task.error();
+  }
+  if (task->state != store::BulkState::running) {
+    co_return refusal(ErrorCode::already_settled, "task " + base::to_string(id) + " has ended already");
+  }
+  auto answer = co_await answer_task(context, std::move(*task), 200);
+  co_return answer;
+}
+
 Result<void> check_statuses(const ActionRow& row, std::uint32_t statuses) {
   if (row.action == BulkAction::cancel && statuses != protocol::every_status && (statuses & ~waiting) != 0) {
     return base::field_error("/filter/status",
@@ -192,9 +210,7 @@ Reply show_task(Context& context, const Request& request) {
   if (!id) {
     co_return id.error();
   }
-  store::Store& store = context.world.store;
-  auto read = [&store, task = *id](Completion<BulkTask> done) { store.bulk_task(task, std::move(done)); };
-  auto task = co_await ask<BulkTask>(context, std::move(read));
+  auto task = co_await read_task(context, *id);
   if (!task) {
     co_return task.error();
   }
@@ -206,6 +222,10 @@ Reply cancel_task(Context& context, const Request& request) {
   const auto id = co_await find_task(context, request.argument);
   if (!id) {
     co_return id.error();
+  }
+  if (request.dry_run) {
+    auto answer = co_await rehearse_end(context, *id);
+    co_return answer;
   }
   auto call = [task = *id](engine::Engine& engine, base::Time now, Completion<BulkTask> done) {
     engine.end_bulk(task, now, std::move(done));
