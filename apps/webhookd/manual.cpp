@@ -28,6 +28,18 @@ ManualPage daemon_page() {
       .begin_list();
   for (const auto& option : options) page.flag_item({option.name, 0, option.value}, option.help);
   page.end_list();
+  page.section("THE STORE")
+      .paragraph(
+          "`--restore` verifies the backup, its checksum and every record in it, before anything changes. The store "
+          "that "
+          "was there is kept in the data directory as `store.before-restore-TIME`. A store of an older schema is "
+          "copied "
+          "to `store.schema-N` before it is migrated at the start; one of a newer schema is refused. The copies are "
+          "removed by people alone.")
+      .paragraph(
+          "Signing secrets are kept as they are. The data directory has mode 0700 and its files 0600; whoever reads "
+          "them, "
+          "or a backup, has the secrets.");
   page.section("ENVIRONMENT").begin_list();
   page.item("XDG_STATE_HOME",
             "For a user: the data directory is `$XDG_STATE_HOME/webhookd`, or `~/.local/state/webhookd`.");
@@ -41,7 +53,8 @@ ManualPage daemon_page() {
   page.item("78", "Bad configuration: file, line, key and what is allowed are named.").end_list();
   page.section("EXAMPLES")
       .literal({"webhookd --config webhookd.toml --data-dir data --socket webhookd.sock",
-                "webhookd --config webhookd.toml --check-config"});
+                "webhookd --config webhookd.toml --check-config", "webhookd --data-dir data --restore webhookd.backup",
+                "webhookd --check-store data"});
   page.see_also({{"whctl", '1'}, {"webhookd.conf", '5'}, {"webhookd-api", '7'}, {"webhookd-operations", '7'}});
   return page.page();
 }

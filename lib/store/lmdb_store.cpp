@@ -9,6 +9,7 @@
 #include "store/flight_journal.hpp"
 #include "store/lmdb_copy_impl.hpp"
 #include "store/lmdb_directory.hpp"
+#include "store/lmdb_migration_impl.hpp"
 #include "store/lmdb_reads_impl.hpp"
 #include "store/lmdb_writer_impl.hpp"
 
@@ -112,19 +113,8 @@ Result<std::uint32_t> check_schema(const Env& env, const StorePaths& paths) {
   return found;
 }
 
-// Older records are read as they are (records.cpp); what an older schema lacks is tables.
-Result<void> upgrade(Env& env) {
-  if (auto tables = env.open_tables(true); !tables) {
-    return tables;
-  }
-  WriteTransaction transaction(env);
-  Key schema;
-  transaction.put_main(schema_key, schema.append(schema_version, 4).view());
-  return transaction.commit() ? Result<void>() : transaction.failure("cannot bring the store to its new schema");
-}
-
 // The environment of an existing store, checked as far as can be done without reading it all.
-Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const LmdbOptions& options) {
+Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const LmdbOptions& options, base::LogSink& log) {
   auto env = Env::open({paths.store, Space::map_bytes_for(options.quota_bytes)});
   if (!env) {
     return env;
@@ -136,7 +126,8 @@ Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const Lmd
   if (!schema) {
     return schema.error();
   }
-  if (auto tables = *schema < schema_version ? upgrade(**env) : (*env)->open_tables(false); !tables) {
+  if (auto tables = *schema < schema_version ? migrate(**env, paths, *schema, log) : (*env)->open_tables(false);
+      !tables) {
     return tables.error();
   }
   return env;
@@ -407,7 +398,7 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
       return created.error();
     }
   }
-  auto env = open_environment(paths, options);
+  auto env = open_environment(paths, options, log);
   if (!env) {
     return env.error();
   }

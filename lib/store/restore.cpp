@@ -14,6 +14,7 @@
 #include "store/check.hpp"
 #include "store/lmdb_directory.hpp"
 #include "store/lmdb_env_impl.hpp"
+#include "store/lmdb_migration_impl.hpp"
 #include "store/lmdb_rows_impl.hpp"
 #include "store/lmdb_space_impl.hpp"
 
@@ -88,6 +89,25 @@ Result<domain::BackupHead> unpack(const RestoreOptions& options, const std::stri
     return refusal(options.file + ": " + ended.error().detail);
   }
   return reader.head();
+}
+
+// A backup of an older schema is brought to ours before it is checked; of a newer one the check refuses it.
+Result<void> bring_up_to_date(const std::string& directory) {
+  auto env = Env::open({directory, Space::map_bytes_for(0)});
+  if (!env) {
+    return env.error();
+  }
+  if (auto main_table = (*env)->open_main_table(); !main_table) {
+    return main_table;
+  }
+  std::uint32_t schema = 0;
+  {
+    ReadPool pool(**env);
+    ReadTransaction view(pool);
+    const auto record = view.get_main(schema_key);
+    schema = record ? decode_schema(*record) : 0;
+  }
+  return schema != 0 && schema < schema_version ? migrate_copy(**env, schema) : Result<void>();
 }
 
 Result<void> check_content(const RestoreOptions& options, const std::string& data_file,
@@ -187,6 +207,9 @@ Result<RestoreReport> restore_into(const RestoreOptions& options, const StorePat
   auto head = unpack(options, data_file, *size, backup, progress);
   if (!head) {
     return head.error();
+  }
+  if (auto migrated = bring_up_to_date(paths.unfinished); !migrated) {
+    return migrated.error();
   }
   if (auto checked = check_content(options, data_file, progress); !checked) {
     return checked.error();

@@ -16,6 +16,7 @@
 #include "store/harness.hpp"
 #include "store/keys.hpp"
 #include "store/raw_store.hpp"
+#include "store/records.hpp"
 
 namespace webhookd::store_test {
 
@@ -365,7 +366,7 @@ TEST_CASE("a store of the first schema is opened, and its messages stand in the 
     REQUIRE(mdb_put(txn, dbi, &key, &value, 0) == MDB_SUCCESS);
   });
   asker.open();
-  CHECK(asker.figures().schema == 3);
+  CHECK(asker.figures().schema == store::schema_version);
   asker.settle(settlement(first, 1, 200, start_time));
   const auto page = asker.changes({}).value();
   REQUIRE(page.rows.size() == 2);

@@ -251,11 +251,11 @@ class Player {
 
   void random_write() {
     pass_time();
-    static constexpr std::array<void (Player::*)(), 23> writes = {
+    static constexpr std::array<void (Player::*)(), 22> writes = {
         &Player::accept,   &Player::accept, &Player::accept, &Player::accept, &Player::settle, &Player::settle,
         &Player::settle,   &Player::settle, &Player::settle, &Player::accept, &Player::cancel, &Player::retry,
         &Player::wait_out, &Player::expire, &Player::retry,  &Player::edit,   &Player::accept, &Player::purge,
-        &Player::settle,   &Player::rare,   &Player::bulk,   &Player::bulk,   &Player::cancel};
+        &Player::settle,   &Player::rare,   &Player::bulk,   &Player::bulk};
     (this->*writes[random_.below(writes.size())])();
   }
 
