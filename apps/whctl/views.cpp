@@ -272,7 +272,7 @@ const View& check_view() {
   return view;
 }
 
-const View& finding_view() {
+const View& damage_view() {
   static const std::vector<Column> columns{{"TABLE", "table"}, {"FINDING", "detail", Look::text, shrinks}};
   static const View view{"table", "table", columns, columns};
   return view;

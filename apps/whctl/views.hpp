@@ -25,6 +25,6 @@ const View& signature_view();
 
 const View& backup_view();
 const View& check_view();
-const View& finding_view();
+const View& damage_view();
 
 }  // namespace webhookd::whctl
