@@ -457,6 +457,16 @@ std::vector<Command> tool_commands() {
        "lets "
        "it go on, q leaves."},
       {"status", "shows the daemon: version, uptime, store, queue", {}, {}, {{"whctl status", ""}}, show_status},
+      {"stats",
+       "shows counters, rates and delivery times",
+       {},
+       {{"since", 0, "T", "from when on, or how long ago (6h), at most a day; 1h by default", Role::time}},
+       {{"whctl stats --since 15m", ""}, {"whctl stats -o json --fields delivery_ms", "percentiles for a script"}},
+       show_stats,
+       Manner::plain,
+       "The figures are counted minute by minute, for a day, since the daemon started; what was ever delivered, failed "
+       "or "
+       "cancelled is counted in the store."},
       {"api",
        "calls the API as it is",
        {{"METHOD", Role::text, "GET, POST, ..."}, {"PATH", Role::text, "/v1/..."}},

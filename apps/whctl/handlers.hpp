@@ -36,7 +36,7 @@ Handler watch_daemon;
 // signatures.cpp
 Handler verify_signature, sign_body;
 // daemon.cpp
-Handler show_status, reload_settings, show_clock, advance_clock, call_api;
+Handler show_status, show_stats, reload_settings, show_clock, advance_clock, call_api;
 // help.cpp
 Handler show_version, show_help, print_completion;
 

@@ -152,6 +152,7 @@ void Engine::Impl::take_waited_out(const Result<std::vector<store::Settled>>& se
   }
   for (const store::Settled& one : *settled) {
     if (one.changed) {
+      note_failed(one.message);
       log_.write(base::LogLevel::info, "message_failed",
                  {{"message", to_string(one.message.id)}, {"reason", "expired"}});
     }
