@@ -224,3 +224,17 @@ TEST_CASE("output that cannot be written keeps the cursor where it was") {
   CHECK(full.exit_code == 1);
   CHECK(daemon.tell({"logs", "-q", "--cursor-file", file}) == id);
 }
+
+TEST_CASE("Ctrl-C in a batch exits 130, and what was answered stays accepted") {
+  Daemon daemon;
+  const std::string fifo = daemon.directory().path() + "/lines";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const int writer = ::open(fifo.c_str(), O_RDWR | O_CLOEXEC);
+  const std::string line = "{\"type\":\"subscription.create\",\"data\":1}\n";
+  REQUIRE(::write(writer, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  Follower batch(daemon, {"emit", "--batch", fifo});
+  CHECK(eventually([&] { return Api(daemon.socket()).get("/v1/status").at("store").at("events") == 1; }));
+  CHECK(batch.interrupt() == 130);
+  ::close(writer);
+  CHECK(Api(daemon.socket()).get("/v1/status").at("store").at("events") == 1);
+}
