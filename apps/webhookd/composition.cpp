@@ -338,6 +338,20 @@ Result<void> check_settings(const Settings& settings, const Places& places) {
   return {};
 }
 
+namespace {
+
+// The last commit answers to the engine and its loop: they outlive the store.
+void close_house(House& house) {
+  house.server.reset();
+  if (house.loop) {
+    house.loop->stop();
+  }
+  house.delivery.reset();
+  house.store.reset();
+}
+
+}  // namespace
+
 Result<void> run_daemon(const Settings& settings, const Places& places, ReadSettings read, Supervisor& supervisor,
                         LogWriter& log) {
   harden_process();
@@ -348,9 +362,7 @@ Result<void> run_daemon(const Settings& settings, const Places& places, ReadSett
       settings, std::move(read),
       [&](const Settings& next, bool dry_run) { return apply_settings(house, next, places, dry_run, log); }, log);
   if (auto started = start_house(house, settings, places, supervisor, log); !started) {
-    if (house.loop) {
-      house.loop->stop();
-    }
+    close_house(house);
     return started;
   }
   log.write(base::LogLevel::info, "ready",
@@ -362,10 +374,7 @@ Result<void> run_daemon(const Settings& settings, const Places& places, ReadSett
   supervisor.stopping();
   drain(house, supervisor, log);
   house.reloader->refuse();
-  house.server.reset();
-  house.loop->stop();
-  house.delivery.reset();
-  house.store.reset();  // the last commit
+  close_house(house);
   log.write(base::LogLevel::info, "stopped", {});
   return {};
 }

@@ -484,6 +484,16 @@ std::vector<Command> tool_commands() {
        "Every record is read and verified, and what the store keeps twice is compared: indexes, names, ranges and "
        "counts. "
        "Nothing is repaired: restore a backup, or go on with what can be read."},
+      {"stats",
+       "shows counters, rates and delivery times",
+       {},
+       {{"since", 0, "T", "from when on, or how long ago (6h), at most a day; 1h by default", Role::time}},
+       {{"whctl stats --since 15m", ""}, {"whctl stats -o json --fields delivery_ms", "percentiles for a script"}},
+       show_stats,
+       Manner::plain,
+       "The figures are counted minute by minute, for a day, since the daemon started; what was ever delivered, failed "
+       "or "
+       "cancelled is counted in the store."},
       {"api",
        "calls the API as it is",
        {{"METHOD", Role::text, "GET, POST, ..."}, {"PATH", Role::text, "/v1/..."}},

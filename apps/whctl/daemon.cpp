@@ -46,6 +46,20 @@ Result<ExitCode> show_status(Session& session, const Invocation&) {
   return ExitCode::done;
 }
 
+Result<ExitCode> show_stats(Session& session, const Invocation& invocation) {
+  Target target("/v1/stats");
+  if (invocation.has("since")) {
+    const auto since = time_value(invocation, "since", [&] { return session.now(); });
+    if (!since) return since.error();
+    target.add("since", base::format_time(*since));
+  }
+  const auto stats = session.get(target.text());
+  if (!stats) return stats.error();
+  const auto printed = session.output().object(stats_view(), stats->root());
+  if (!printed) return printed.error();
+  return ExitCode::done;
+}
+
 // A list of what changed; what needs a restart is said in words as well, because it is easily overlooked.
 Result<ExitCode> reload_settings(Session& session, const Invocation& invocation) {
   const bool is_dry = invocation.has("dry-run");

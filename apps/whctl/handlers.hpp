@@ -36,7 +36,7 @@ Handler watch_daemon;
 // signatures.cpp
 Handler verify_signature, sign_body;
 // daemon.cpp
-Handler show_status, reload_settings, show_clock, advance_clock, call_api;
+Handler show_status, show_stats, reload_settings, show_clock, advance_clock, call_api;
 // keeping.cpp
 Handler back_up_store, check_store;
 // doctor.cpp

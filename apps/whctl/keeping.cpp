@@ -245,7 +245,7 @@ Result<ExitCode> check_store(Session& session, const Invocation& invocation) {
     const auto printed = session.output().object(check_view(), report);
     if (!printed) return printed.error();
   } else if (!is_clean) {
-    const auto printed = session.output().list(finding_view(), report["findings"].elements());
+    const auto printed = session.output().list(damage_view(), report["findings"].elements());
     if (!printed) return printed.error();
   }
   session.note("store " + report["store_id"].text() + ": " +

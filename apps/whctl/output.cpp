@@ -45,12 +45,6 @@ Tone tone_of(std::string_view word) {
   return Tone::plain;
 }
 
-std::string milliseconds_for_people(double ms) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), ms < 1000 ? "%.0fms" : "%.1fs", ms < 1000 ? ms : ms / 1000);
-  return text.data();
-}
-
 std::string capitalised(std::string word) {
   if (!word.empty() && word.front() >= 'a' && word.front() <= 'z') word.front() = static_cast<char>(word.front() - 32);
   return word;
@@ -100,6 +94,12 @@ std::string relative_time(base::Time time, base::Time now) {
     return away < 0 ? text + " ago" : "in " + text;
   }
   return "now";
+}
+
+std::string milliseconds_for_people(double ms) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), ms < 1000 ? "%.0fms" : "%.1fs", ms < 1000 ? ms : ms / 1000);
+  return text.data();
 }
 
 std::string bytes_for_people(double bytes) {

@@ -111,6 +111,8 @@ class Output {
 
 // "4m ago", "in 2h", "now": one unit, for people.
 std::string relative_time(base::Time time, base::Time now);
+// "12ms", "1.5s"
+std::string milliseconds_for_people(double ms);
 // "1.5 MiB"
 std::string bytes_for_people(double bytes);
 

@@ -118,9 +118,18 @@ class LiveView {
     state_.is_test_clock = root["test_clock"].truth();
     const auto seconds = static_cast<std::int64_t>(root["uptime_seconds"].number().value_or(0));
     state_.uptime = base::format_duration(std::chrono::seconds(std::max<std::int64_t>(1, seconds)));
+    look_at_latency();
     look_at_endpoints();
     look_at_failures();
     return {};
+  }
+
+  void look_at_latency() {
+    const auto stats = session_.get("/v1/stats?since=" + client::percent_encode(base::format_time(session_.now())));
+    if (!stats) return;
+    const Json delivery = stats->root()["delivery_ms"];
+    state_.p50_ms = delivery["p50"].number().value_or(0);
+    state_.p99_ms = delivery["p99"].number().value_or(0);
   }
 
   void look_at_endpoints() {

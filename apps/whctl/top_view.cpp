@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "output.hpp"
 #include "safe_text.hpp"
 #include "table.hpp"
 #include "text_width.hpp"
@@ -127,7 +128,10 @@ std::vector<std::string> top_lines(const TopState& state, const Screen& screen) 
           (state.is_stopped ? ", view stopped" : ""));
   add(lines, screen,
       padded("waiting", label_width) + padded(std::to_string(state.now.waiting), rate_width) + "in flight " +
-          std::to_string(state.now.in_flight));
+          std::to_string(state.now.in_flight) +
+          (state.p99_ms > 0 ? "   attempts take " + milliseconds_for_people(state.p50_ms) + ", p99 " +
+                                  milliseconds_for_people(state.p99_ms)
+                            : ""));
   for (const auto& row : rate_rows) lines.push_back(rate_line(row, state, screen));
   add_endpoints(lines, state, screen);
   add_failures(lines, state, screen);

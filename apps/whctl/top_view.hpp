@@ -47,6 +47,8 @@ struct TopState {
   bool is_test_clock = false;
   bool is_stopped = false;
   Counters now;
+  double p50_ms = 0;  // of attempts, this minute
+  double p99_ms = 0;
   std::deque<Rates> history;
   std::vector<TroubledEndpoint> endpoints;
   std::vector<RecentFailure> failures;

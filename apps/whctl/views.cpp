@@ -19,7 +19,9 @@ const View& webhook_view() {
                           {"EVENTS", "events", Look::list, shrinks},
                           {"STATUS", "status", Look::word},
                           {"WAITING", "waiting", Look::text, stays, wide},
-                          {"HEALTH", "health", Look::word, stays, wide}},
+                          {"FAILED 24H", "failed_last_day", Look::text, stays, wide},
+                          {"HEALTH", "health", Look::word, stays, wide},
+                          {"LAST SUCCESS", "last_success_at", Look::time, stays, wide}},
                          {{"Id", "id"},
                           {"Name", "display_name"},
                           {"URL", "url"},
@@ -190,6 +192,34 @@ const View& secret_view() {
   return view;
 }
 
+const View& stats_view() {
+  static const std::vector<Column> columns{{"Since", "since", Look::time},
+                                           {"Until", "until"},
+                                           {"Accepted", "accepted"},
+                                           {"Attempts", "attempts"},
+                                           {"Successes", "successes"},
+                                           {"Failures", "failures"},
+                                           {"By status", "outcomes.status"},
+                                           {"By timeout", "outcomes.timeout"},
+                                           {"By connection", "outcomes.connect"},
+                                           {"By name", "outcomes.dns"},
+                                           {"By TLS", "outcomes.tls"},
+                                           {"By reset", "outcomes.reset"},
+                                           {"By protocol", "outcomes.protocol"},
+                                           {"By denial", "outcomes.denied"},
+                                           {"Accepted/s", "per_second.accepted"},
+                                           {"Attempts/s", "per_second.attempts"},
+                                           {"Delivery p50", "delivery_ms.p50", Look::milliseconds},
+                                           {"Delivery p90", "delivery_ms.p90", Look::milliseconds},
+                                           {"Delivery p99", "delivery_ms.p99", Look::milliseconds},
+                                           {"Ever delivered", "kept.success"},
+                                           {"Ever failed", "kept.failed"},
+                                           {"Ever cancelled", "kept.cancelled"},
+                                           {"Waiting", "kept.waiting"}};
+  static const View view{"since", "since", columns, columns};
+  return view;
+}
+
 const View& status_view() {
   static const std::vector<Column> columns{{"Version", "version"},
                                            {"Started", "started_at", Look::time},
@@ -272,7 +302,7 @@ const View& check_view() {
   return view;
 }
 
-const View& finding_view() {
+const View& damage_view() {
   static const std::vector<Column> columns{{"TABLE", "table"}, {"FINDING", "detail", Look::text, shrinks}};
   static const View view{"table", "table", columns, columns};
   return view;

@@ -17,6 +17,7 @@ const View& plan_view();
 const View& type_view();
 const View& secret_view();
 const View& status_view();
+const View& stats_view();
 const View& clock_view();
 const View& change_view();
 const View& finding_view();
@@ -25,6 +26,6 @@ const View& signature_view();
 
 const View& backup_view();
 const View& check_view();
-const View& finding_view();
+const View& damage_view();
 
 }  // namespace webhookd::whctl

@@ -172,6 +172,7 @@ void Engine::Impl::take_accepted(AcceptJob& job, std::size_t first,
     if (answer && !answer->duplicate) {
       ++counted_.accepted;
       retention_.note_write(now_);
+      ++recent_.at(now_).accepted;
       dispatch_fresh(*answer, job.events[i]);
     }
   }
@@ -493,7 +494,8 @@ std::optional<WebhookFigures> Engine::Impl::webhook_figures(WebhookId webhook) c
   if (!lane) {
     return std::nullopt;
   }
-  return WebhookFigures{lane->health.state(now_), lane->in_flight, lane->in_flight + lane->room()};
+  return WebhookFigures{lane->health.state(now_), lane->in_flight, lane->in_flight + lane->room(),
+                        lane->failures.last_day(now_)};
 }
 
 // ---- the facade -----------------------------------------------------------------------------------------------
@@ -555,6 +557,7 @@ Result<void> Engine::check_events(const domain::Webhook& webhook) const {
 Result<void> Engine::check_type(std::string_view type) const { return impl_->registry().check_type(type); }
 EngineFigures Engine::figures() const { return impl_->figures(); }
 LaneFigures Engine::lane_figures() const { return impl_->lane_figures(); }
+RecentFigures Engine::recent(Time since) const { return impl_->recent(since); }
 std::optional<WebhookFigures> Engine::webhook_figures(WebhookId webhook) const {
   return impl_->webhook_figures(webhook);
 }

@@ -28,6 +28,7 @@
 #include "domain/attempt.hpp"
 #include "domain/endpoint.hpp"
 #include "engine/ports.hpp"
+#include "engine/recent.hpp"
 #include "store/store.hpp"
 
 namespace webhookd::engine {
@@ -61,6 +62,7 @@ struct WebhookFigures {
   domain::Health health = domain::Health::up;
   std::uint32_t in_flight = 0;
   std::uint32_t window = 0;
+  std::uint64_t failed_last_day = 0;  // messages, since the start
 };
 
 // From what nobody notices to a backlog of a day, in milliseconds.
@@ -151,6 +153,8 @@ class Engine {
 
   EngineFigures figures() const;
   LaneFigures lane_figures() const;
+  // What happened since then, at most RecentMinutes::span ago, as far back as the engine has run.
+  RecentFigures recent(Time since) const;
   std::optional<WebhookFigures> webhook_figures(WebhookId webhook) const;
 
  private:

@@ -52,6 +52,7 @@ class Engine::Impl {
   void put_type(domain::EventType type, Completion<domain::EventType> done);
   void remove_type(std::string name, Completion<std::string> done);
   EngineFigures figures() const;
+  RecentFigures recent(Time since) const { return recent_.since(since); }
   LaneFigures lane_figures();
   std::optional<WebhookFigures> webhook_figures(WebhookId webhook) const;
   const Registry& registry() const { return registry_; }
@@ -187,6 +188,7 @@ class Engine::Impl {
   void submit_settlements();
   void take_settled(const std::vector<store::Settlement>& settlements, Result<std::vector<store::Settled>> result);
   void take_one_settled(const store::Settlement& settlement, const store::Settled& settled);
+  void note_failed(const domain::Message& message);
   void mirror_gone(Lane& lane, const store::Settlement& settlement);
 
   EngineOptions options_;
@@ -223,6 +225,7 @@ class Engine::Impl {
   std::uint64_t unsettled_ = 0;
   std::uint64_t under_way_ = 0;  // store calls not yet answered
 
+  RecentMinutes recent_;
   EngineFigures counted_;  // what is counted since the start; figures() adds what is so now
   std::optional<Time> next_wake_;
 };

@@ -15,6 +15,7 @@
 #include "domain/event.hpp"
 #include "domain/webhook.hpp"
 #include "engine/ports.hpp"
+#include "engine/recent.hpp"
 #include "store/store.hpp"
 
 namespace webhookd::engine {
@@ -54,6 +55,7 @@ struct Lane {
   domain::Window window;
   domain::EndpointHealth health;
   domain::Pace pace;
+  RecentHours failures;  // of messages
   std::uint32_t in_flight = 0;
   std::uint32_t unsettled = 0;  // outcome known, commit under way
 

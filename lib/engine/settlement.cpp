@@ -69,6 +69,9 @@ void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome
   ++(outcome.kind == domain::OutcomeKind::success ? counted_.successes : counted_.failures);
   ++counted_.outcomes[static_cast<std::size_t>(outcome.kind)];
   counted_.delivery_time.record(milliseconds(outcome.duration));
+  RecentFigures& recent = recent_.at(now_);
+  ++recent.outcomes[static_cast<std::size_t>(outcome.kind)];
+  recent.delivery_time.record(milliseconds(outcome.duration));
   if (lane.definition != flight.definition && lane.definition->url != flight.definition->url) {
     return;
   }
@@ -161,10 +164,20 @@ void Engine::Impl::take_one_settled(const store::Settlement& settlement, const s
       lane->expiry_sweep = std::min(lane->expiry_sweep.value_or(end_of_time), settled.message.deadline);
     }
   }
+  if (settled.changed) {
+    note_failed(settled.message);
+  }
   if (settled.changed && settled.message.reason == domain::SettleReason::gone) {
     mirror_gone(*lane, settlement);
   }
   retire_if_done(*lane);
+}
+
+void Engine::Impl::note_failed(const domain::Message& message) {
+  Lane* lane = registry_.find(message.webhook);
+  if (lane && message.status == domain::MessageStatus::failed) {
+    lane->failures.count(now_);
+  }
 }
 
 // The store made the webhook inactive in the transaction of the 410; the same edit is made here.

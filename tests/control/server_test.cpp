@@ -789,6 +789,32 @@ TEST_CASE("sixty-four clients at once all get their answers") {
   CHECK(accepted == 64 * 20);
 }
 
+TEST_CASE("stats count what happened lately and what was ever counted, and refuse what is no time") {
+  const Daemon daemon;
+  daemon.add_webhook("good", "/ok");
+  daemon.add_webhook("gone", "/gone");
+  const Json messages = daemon.emit()["messages"];
+  daemon.message_when(messages[0]["id"], "success");
+  daemon.message_when(messages[1]["id"], "failed");
+  const Json stats = daemon.call("GET", "/v1/stats").json();
+  CHECK(stats["accepted"] == 1);
+  CHECK(stats["attempts"] == 2);
+  CHECK(stats["successes"] == 1);
+  CHECK(stats["failures"] == 1);
+  CHECK(stats["outcomes"]["status"] == 1);
+  CHECK(stats["kept"]["success"] == 1);
+  CHECK(stats["kept"]["failed"] == 1);
+  CHECK(stats["delivery_ms"]["p99"].is_number());
+  check_problem(daemon.call("GET", "/v1/stats?since=yesterday"), 400, "invalid_request");
+  const Json good = daemon.call("GET", "/v1/webhooks/good").json();
+  CHECK(good["last_success_at"].is_string());
+  CHECK(good["failed_last_day"] == 0);
+  CHECK(daemon.call("GET", "/v1/webhooks/gone").json()["failed_last_day"] == 1);
+  daemon.call("POST", "/v1/clock", R"({"advance":7200})");
+  CHECK(daemon.call("GET", "/v1/stats").json()["accepted"] == 0);
+  CHECK(daemon.call("GET", "/v1/stats?since=2001-01-01T00:00:00Z").json()["accepted"] == 1);
+}
+
 TEST_CASE("the server ends while a call is unanswered, a wait is pending and a body half sent") {
   Daemon daemon;
   daemon.add_webhook("hung", "/hang");

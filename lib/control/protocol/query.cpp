@@ -345,6 +345,19 @@ base::Result<WebhookFilter> read_webhook_filter(const Query& query) {
 
 base::Result<PageFilter> read_page_filter(const Query& query) { return read_parameters<P>(query, page_parameters); }
 
+base::Result<std::optional<base::Time>> read_since(const Query& query) {
+  const std::string* text = query.find("since");
+  if (text == nullptr) {
+    return std::optional<base::Time>();
+  }
+  Faults faults;
+  const auto time = read_time("since", *text, faults);
+  if (faults.any()) {
+    return std::move(faults).error(ErrorCode::invalid_request);
+  }
+  return time;
+}
+
 base::Result<base::Duration> read_wait(const Query& query) {
   const std::string* text = query.find("timeout");
   if (text == nullptr) {

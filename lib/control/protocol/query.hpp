@@ -105,6 +105,8 @@ struct PageFilter {
 };
 base::Result<PageFilter> read_page_filter(const Query& query);
 
+// Of GET /v1/stats; nothing: not given.
+base::Result<std::optional<base::Time>> read_since(const Query& query);
 base::Result<base::Duration> read_wait(const Query& query);
 base::Result<bool> read_dry_run(const Query& query);
 

@@ -64,6 +64,8 @@ constexpr std::array stream_query = {
                    "false: ends behind what there is when it begins, each message once"},
     QueryParameter{"limit", R"({"type":"integer","minimum":1})", "messages, then it ends"},
 };
+constexpr std::array stats_query = {
+    QueryParameter{"since", time_schema, "default: an hour ago; at most a day ago, and not before the daemon started"}};
 constexpr std::array task_query = {limit};
 constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
@@ -144,6 +146,8 @@ constexpr std::array table = {
           "Stops a task; what it has done stays done", change_query, no_body, false, 200, "Task"},
     Route{O::show_status, "showStatus", "GET", "/v1/status", Role::read, "The daemon about itself", no_query, no_body,
           false, 200, "Status"},
+    Route{O::show_stats, "showStats", "GET", "/v1/stats", Role::read, "What happened lately, and what was ever counted",
+          stats_query, no_body, false, 200, "Stats"},
     Route{O::healthz, "healthz", "GET", "/healthz", Role::read, "The process answers", no_query, no_body, false, 200,
           "Health"},
     Route{O::readyz, "readyz", "GET", "/readyz", Role::read, "Requests are taken", no_query, no_body, false, 200,

@@ -50,6 +50,7 @@ enum class Operation {
   show_task,
   cancel_task,
   show_status,
+  show_stats,
   healthz,
   readyz,
   openapi,

@@ -1,5 +1,6 @@
 #include "control/protocol/status_codec.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "control/protocol/json_text.hpp"
@@ -57,6 +58,38 @@ void write_status(JsonWriter& json, const Status& status) {
   write_store(json.name("store"), status.store);
   write_engine(json.name("engine"), status.engine);
   json.end_object();
+}
+
+void write_stats(JsonWriter& json, const Stats& stats) {
+  std::uint64_t attempts = 0;
+  for (const auto& [name, count] : stats.outcomes) {
+    attempts += count;
+  }
+  const std::uint64_t successes = stats.outcomes.empty() ? 0 : stats.outcomes.front().second;
+  const double seconds = std::max(0.001, base::to_seconds(stats.until - stats.since));
+  const std::array<std::pair<std::string_view, std::uint64_t>, 4> counts = {{{"accepted", stats.accepted},
+                                                                             {"attempts", attempts},
+                                                                             {"successes", successes},
+                                                                             {"failures", attempts - successes}}};
+  json.begin_object().name("since").time(stats.since).name("until").time(stats.until).name("seconds").number(seconds);
+  for (const auto& [name, count] : counts) {
+    json.name(name).number(count);
+  }
+  json.name("outcomes").begin_object();
+  for (const auto& [name, count] : stats.outcomes) {
+    json.name(name).number(count);
+  }
+  json.end_object().name("per_second").begin_object();
+  for (const auto& [name, count] : counts) {
+    json.name(name).number(static_cast<double>(count) / seconds);
+  }
+  json.end_object().name("delivery_ms").begin_object();
+  json.name("p50").number(stats.p50_ms).name("p90").number(stats.p90_ms).name("p99").number(stats.p99_ms);
+  json.end_object().name("kept").begin_object();
+  json.name("events").number(stats.kept_events).name("messages").number(stats.kept_messages);
+  json.name("waiting").number(stats.kept_waiting).name("success").number(stats.kept_success);
+  json.name("failed").number(stats.kept_failed).name("cancelled").number(stats.kept_cancelled);
+  json.end_object().end_object();
 }
 
 void write_clock(JsonWriter& json, base::Time now, bool test) {

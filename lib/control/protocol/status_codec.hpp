@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/id.hpp"
@@ -65,6 +66,27 @@ struct Status {
 };
 
 void write_status(JsonWriter& json, const Status& status);
+
+// {"since","until","seconds":3600,"accepted":0,"attempts":0,"successes":0,"failures":0,"outcomes":{"status":0,…},
+//  "per_second":{"accepted":0.5,"attempts","successes","failures"},"delivery_ms":{"p50","p90","p99"},
+//  "kept":{"events","messages","waiting","success","failed","cancelled"}}
+// What happened since then, and what the store has counted ever since it was made.
+struct Stats {
+  base::Time since{};
+  base::Time until{};
+  std::uint64_t accepted = 0;
+  std::vector<std::pair<std::string_view, std::uint64_t>> outcomes;  // all kinds; the first is success
+  double p50_ms = 0;
+  double p90_ms = 0;
+  double p99_ms = 0;
+  std::uint64_t kept_events = 0;
+  std::uint64_t kept_messages = 0;
+  std::uint64_t kept_waiting = 0;
+  std::uint64_t kept_success = 0;
+  std::uint64_t kept_failed = 0;
+  std::uint64_t kept_cancelled = 0;
+};
+void write_stats(JsonWriter& json, const Stats& stats);
 
 void write_clock(JsonWriter& json, base::Time now, bool test);
 base::Result<base::Duration> read_advance(std::string_view body);

@@ -574,6 +574,12 @@ constexpr std::array fields = {
           [](J& j, const W&, const L& l) { l.health ? j.string(to_string(*l.health)) : j.null(); }, nullptr, false},
     Field{"waiting", R"({"type":["integer","null"],"description":"messages that wait"})",
           [](J& j, const W&, const L& l) { l.waiting ? j.number(*l.waiting) : j.null(); }, nullptr, false},
+    Field{"failed_last_day",
+          R"({"type":["integer","null"],"description":"messages, as far back as the daemon has run"})",
+          [](J& j, const W&, const L& l) { l.failed_last_day ? j.number(*l.failed_last_day) : j.null(); }, nullptr,
+          false},
+    Field{"last_success_at", R"({"type":["string","null"],"format":"date-time"})",
+          [](J& j, const W&, const L& l) { j.time(l.last_success_at); }, nullptr, false},
 };
 
 const Field* field_named(std::string_view name) {

@@ -7,7 +7,8 @@
 //    "tls":{"client_cert":"/path","client_key":"/path"}|null,
 //    "auth":{"type":"header_file","header":"Authorization","file":"/path"}|
 //           {"type":"oauth2","token_url":"…","client_id":"…","client_secret_file":"/path","scopes":["…"]}|null,
-//    "version":1,"created_at":"…","updated_at":"…","health":"up|down|throttled"|null,"waiting":0}
+//    "version":1,"created_at":"…","updated_at":"…","health":"up|down|throttled"|null,"waiting":0,
+//    "failed_last_day":0,"last_success_at":…|null}
 //
 // A create sends display_name, url and events, and any of status, description, headers, secrets, signature, format,
 // timeout, max_in_flight, rate, retry, tls, auth; its answer also has "secrets":["whsec_…"]. A PATCH is a merge patch
@@ -40,8 +41,10 @@ inline constexpr base::Duration rotation_grace_max = std::chrono::hours(30 * 24)
 
 // What the daemon knows of a webhook beside its definition.
 struct WebhookLive {
-  std::optional<domain::Health> health;
-  std::optional<std::uint64_t> waiting;
+  std::optional<domain::Health> health = std::nullopt;
+  std::optional<std::uint64_t> waiting = std::nullopt;
+  std::optional<std::uint64_t> failed_last_day = std::nullopt;  // since the daemon started
+  std::optional<base::Time> last_success_at = std::nullopt;
 };
 
 void write_webhook(JsonWriter& json, const domain::Webhook& webhook, const WebhookLive& live);

@@ -208,6 +208,7 @@ Reply list_tasks(Context& context, const Request& request);
 Reply show_task(Context& context, const Request& request);
 Reply cancel_task(Context& context, const Request& request);
 Reply show_status(Context& context, const Request& request);
+Reply show_stats(Context& context, const Request& request);
 Reply healthz(Context& context, const Request& request);
 Reply readyz(Context& context, const Request& request);
 Reply openapi(Context& context, const Request& request);

@@ -46,6 +46,7 @@ constexpr std::array handlers = {
     Row{O::show_task, show_task},
     Row{O::cancel_task, cancel_task},
     Row{O::show_status, show_status},
+    Row{O::show_stats, show_stats},
     Row{O::healthz, healthz},
     Row{O::readyz, readyz},
     Row{O::openapi, openapi},

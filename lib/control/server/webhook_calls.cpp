@@ -32,8 +32,15 @@ asio::awaitable<Result<Figures>> figures_of(Context& context, std::vector<base::
   return on_engine<Figures>(context, std::move(call));
 }
 
-WebhookLive live_of(const std::optional<engine::WebhookFigures>& figures, std::optional<std::uint64_t> waiting) {
-  return {figures ? std::optional(figures->health) : std::nullopt, waiting};
+WebhookLive live_of(const std::optional<engine::WebhookFigures>& figures, const store::WebhookCounters& counters) {
+  WebhookLive live;
+  live.waiting = counters.waiting;
+  live.last_success_at = counters.last_success_at;
+  if (figures) {
+    live.health = figures->health;
+    live.failed_last_day = figures->failed_last_day;
+  }
+  return live;
 }
 
 Answer webhook_answer(unsigned status, const Webhook& webhook, const WebhookLive& live) {
@@ -45,14 +52,13 @@ Answer webhook_answer(unsigned status, const Webhook& webhook, const WebhookLive
   return answer;
 }
 
-asio::awaitable<Result<Answer>> answer_webhook(Context& context, Webhook webhook,
-                                               std::optional<std::uint64_t> waiting) {
+asio::awaitable<Result<Answer>> answer_webhook(Context& context, Webhook webhook, store::WebhookCounters counters) {
   std::vector<base::WebhookId> ids(1, webhook.id);
   const auto figures = co_await figures_of(context, std::move(ids));
   if (!figures) {
     co_return figures.error();
   }
-  const WebhookLive live = live_of(figures->front(), waiting);
+  const WebhookLive live = live_of(figures->front(), counters);
   co_return webhook_answer(200, webhook, live);
 }
 
@@ -131,7 +137,7 @@ using Edit = std::function<Result<Webhook>(const Webhook&)>;
 
 struct Edited {
   Webhook webhook;
-  std::uint64_t waiting = 0;
+  store::WebhookCounters counters;
 };
 
 asio::awaitable<Result<Edited>> edit_once(Context& context, const Request& request, const Edit& edit) {
@@ -141,7 +147,7 @@ asio::awaitable<Result<Edited>> edit_once(Context& context, const Request& reque
   }
   const Webhook& current = state->webhook;
   Edited edited;
-  edited.waiting = state->counters.waiting;
+  edited.counters = state->counters;
   const auto version = check_version(request, current);
   if (!version) {
     co_return version.error();
@@ -194,7 +200,7 @@ asio::awaitable<Result<Answer>> edit_and_answer(Context& context, const Request&
   if (!edited) {
     co_return edited.error();
   }
-  auto answer = co_await answer_webhook(context, std::move(edited->webhook), edited->waiting);
+  auto answer = co_await answer_webhook(context, std::move(edited->webhook), edited->counters);
   co_return answer;
 }
 
@@ -334,7 +340,7 @@ Reply list_webhooks(Context& context, const Request& request) {
   json.begin_object().name("items").begin_array();
   for (std::size_t i = 0; i < page->states.size(); ++i) {
     const auto& state = page->states[i];
-    protocol::write_webhook(json, state.webhook, live_of((*figures)[i], state.counters.waiting));
+    protocol::write_webhook(json, state.webhook, live_of((*figures)[i], state.counters));
   }
   json.end_array().name("next_cursor").text_or_null(page->next_cursor).end_object();
   co_return answer;
@@ -371,6 +377,7 @@ Reply create_webhook(Context& context, const Request& request) {
   WebhookLive live;
   live.health = domain::Health::up;
   live.waiting = 0;
+  live.failed_last_day = 0;
   Answer answer = webhook_answer(request.route->status, *created, live);
   answer.body.clear();
   JsonWriter json(answer.body);
@@ -383,7 +390,7 @@ Reply show_webhook(Context& context, const Request& request) {
   if (!state) {
     co_return state.error();
   }
-  auto answer = co_await answer_webhook(context, std::move(state->webhook), state->counters.waiting);
+  auto answer = co_await answer_webhook(context, std::move(state->webhook), state->counters);
   co_return answer;
 }
 
