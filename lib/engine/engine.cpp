@@ -511,6 +511,9 @@ void Engine::report(std::vector<AttemptReport> reports, Time now) { impl_->repor
 void Engine::set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host) {
   impl_->set_limits(max_in_flight, max_in_flight_per_host);
 }
+void Engine::set_retention(Duration age, std::uint64_t max_bytes, Time now) {
+  impl_->set_retention(age, max_bytes, now);
+}
 void Engine::stop_starting() { impl_->stop_starting(); }
 bool Engine::is_settled(Time now) const { return impl_->is_settled(now); }
 void Engine::accept(std::vector<EventDraft> drafts, Time now, Completion<std::vector<Result<store::Accepted>>> done) {

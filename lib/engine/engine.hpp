@@ -114,6 +114,7 @@ class Engine {
   void stop_starting();
   // Bounds of requests at once, over all webhooks and to one host; what is in flight above them ends by itself.
   void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
+  void set_retention(Duration age, std::uint64_t max_bytes, Time now);
   // Nothing is in flight, no commit under way, and nothing due at `now` could start.
   bool is_settled(Time now) const;
 

@@ -58,6 +58,7 @@ class Engine::Impl {
   const Registry& registry() const { return registry_; }
   void stop_starting() { stopped_ = true; }
   void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
+  void set_retention(Duration age, std::uint64_t max_bytes, Time now) { retention_.change(age, max_bytes, now); }
 
   // bulk.cpp
   void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);

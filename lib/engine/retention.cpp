@@ -23,6 +23,15 @@ void Retention::begin_anew(Time now) {
   next_ = now;
 }
 
+void Retention::change(base::Duration age, std::uint64_t max_bytes, Time now) {
+  const bool is_same = options_.age == age && options_.max_bytes == max_bytes;
+  options_.age = age;
+  options_.max_bytes = max_bytes;
+  if (!is_same) {
+    begin_anew(now);
+  }
+}
+
 void Retention::begin_no_later_than(Time time) {
   if (!is_in_pass_) {
     next_ = std::min(next_.value_or(time), time);

@@ -31,6 +31,8 @@ class Retention {
 
   // At the start, and when the clock was set.
   void begin_anew(base::Time now);
+  // From now on; what that makes old enough goes with a pass that begins at once.
+  void change(base::Duration age, std::uint64_t max_bytes, base::Time now);
   void note_write(base::Time now);
   void note_full(base::Time now);
   // What to do now; its end is told by `take`, and until then there is nothing more to do.

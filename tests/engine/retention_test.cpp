@@ -43,6 +43,21 @@ TEST_CASE("a pass begins at the start, asks for one step at a time, and pauses b
   CHECK(retention.removed().messages == 507);
 }
 
+TEST_CASE("a shorter age that is told later counts at once, from the oldest on; the same one starts nothing") {
+  Retention retention({});
+  retention.next_step(noon);
+  retention.take(removed(7, true), noon);
+  REQUIRE(!retention.wake().has_value());
+  retention.change(30 * 24h, ~std::uint64_t{0}, noon + 1h);
+  CHECK(!retention.wake().has_value());
+  retention.change(24h, 1000, noon + 1h);
+  const auto step = retention.next_step(noon + 1h);
+  REQUIRE(step.has_value());
+  CHECK(step->before == noon + 1h - 24h);
+  CHECK(step->max_bytes == 1000);
+  CHECK(step->after == 0);
+}
+
 TEST_CASE("with nothing stored and nothing written it sleeps") {
   Retention retention({});
   retention.next_step(noon);
