@@ -16,6 +16,7 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20;
+constexpr int fills = is_sanitized ? 4 : 20;
 
 // A receiver that refuses while the store is being filled, in a way that does not count as being down.
 class Valve {
@@ -99,7 +100,7 @@ TEST_CASE("a file system of 64 MiB is filled and drained twenty times") {
   }
   Valve valve;
   Daemon daemon({"--data-dir", data}, "[store]\nquota = \"1GiB\"\ndisk_reserve = \"12MiB\"\n");
-  fill_and_drain(daemon, valve, 20);
+  fill_and_drain(daemon, valve, fills);
   daemon.stop();
   check_store(data);
 }
@@ -107,7 +108,7 @@ TEST_CASE("a file system of 64 MiB is filled and drained twenty times") {
 TEST_CASE("a quota of 64 MiB is filled and drained twenty times") {
   Valve valve;
   Daemon daemon({}, "[store]\nquota = \"64MiB\"\ndisk_reserve = \"0\"\n");
-  fill_and_drain(daemon, valve, 20);
+  fill_and_drain(daemon, valve, fills);
   daemon.stop();
   check_store(daemon.directory().path() + "/data");
 }

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "support/sanitizer.hpp"
+
 namespace webhookd::support {
 
 struct Ran {
@@ -43,13 +45,6 @@ class TemporaryDirectory {
 // user when it is not dumpable, as webhookd is not: nothing then.
 std::size_t resident_bytes(pid_t process);
 std::optional<std::size_t> open_descriptors(pid_t process);
-
-// Programs under a sanitizer take several times the memory and time: bounds of either are not held against them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool is_sanitized = true;
-#else
-inline constexpr bool is_sanitized = false;
-#endif
 
 // webhookd on a directory of its own, with loopback receivers allowed unless `egress_allow` (a TOML list) says other.
 // `extra_config` goes on in the section [egress].
