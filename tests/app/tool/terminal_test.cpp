@@ -194,5 +194,7 @@ TEST_CASE("the tool starts in a few milliseconds") {
   }
   MESSAGE("fork, exec and `whctl version`: " << std::chrono::duration_cast<std::chrono::microseconds>(best).count()
                                              << " us at best");
-  CHECK(best < std::chrono::milliseconds(50));
+  if (!is_sanitized) {
+    CHECK(best < std::chrono::milliseconds(50));
+  }
 }
