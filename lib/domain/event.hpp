@@ -11,6 +11,14 @@
 
 namespace webhookd::domain {
 
+// Where an event was accepted first, when that was another store: it was carried over with its history, and is known by
+// this pair wherever it goes.
+struct Origin {
+  std::string store;  // its id
+  base::EventId event;
+  bool operator==(const Origin&) const = default;
+};
+
 struct Event {
   base::EventId id;
   std::string type;
@@ -18,6 +26,7 @@ struct Event {
   base::Time accepted_at{};
   std::string idempotency_key;  // empty when none was given
   std::string data;             // a valid JSON text, verbatim
+  std::optional<Origin> origin = {};
   bool operator==(const Event&) const = default;
 };
 

@@ -59,6 +59,11 @@ inline constexpr int informational_heads = 8;
 inline constexpr std::size_t type_description_characters = 1000;
 inline constexpr std::size_t type_schema_bytes = 256 * 1024;
 inline constexpr std::size_t messages_in_answer = 100;
+inline constexpr std::size_t store_id_bytes = 64;
+inline constexpr std::size_t attempts_in_history = 200;                // the latest of one message
+inline constexpr std::size_t attempt_error_bytes = 2048;               // of a history that comes from outside
+inline constexpr std::size_t history_excerpt_bytes = 4 * 1024 * 1024;  // of answers, in one event's history
+inline constexpr Duration history_ahead_max = 24h;                     // clocks of two machines differ
 }  // namespace limits
 
 }  // namespace webhookd::domain

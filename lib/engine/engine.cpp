@@ -519,6 +519,10 @@ bool Engine::is_settled(Time now) const { return impl_->is_settled(now); }
 void Engine::accept(std::vector<EventDraft> drafts, Time now, Completion<std::vector<Result<store::Accepted>>> done) {
   impl_->accept(std::move(drafts), now, std::move(done));
 }
+void Engine::import_histories(std::vector<domain::EventHistory> histories, Time now,
+                              Completion<std::vector<Result<store::Imported>>> done) {
+  impl_->import_histories(std::move(histories), now, std::move(done));
+}
 void Engine::ping(WebhookId webhook, Time now, Completion<store::Accepted> done) {
   impl_->ping(webhook, now, std::move(done));
 }

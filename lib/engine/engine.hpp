@@ -120,6 +120,9 @@ class Engine {
 
   // Acceptance. Per draft: Accepted, or unknown_type, idempotency_conflict, store_full.
   void accept(std::vector<EventDraft> drafts, Time now, Completion<std::vector<Result<store::Accepted>>> done);
+  // Histories from another store (store/store.hpp), in one transaction; what waits in them goes on waiting here.
+  void import_histories(std::vector<domain::EventHistory> histories, Time now,
+                        Completion<std::vector<Result<store::Imported>>> done);
   // One webhook.ping message to this webhook, whatever its events. Refused while it is inactive.
   void ping(WebhookId webhook, Time now, Completion<store::Accepted> done);
 

@@ -1,6 +1,6 @@
 // The inside of the engine, shared by its rooms: engine.cpp (what is asked of it), dispatch.cpp (what is due),
 // turns.cpp (whose turn it is), held.cpp (what waits without being tried), settlement.cpp (what an outcome means),
-// bulk.cpp (tasks over many messages). One
+// bulk.cpp (tasks over many messages), import.cpp (what comes from another store). One
 // thread; completions come back through the executor.
 #pragma once
 
@@ -59,6 +59,10 @@ class Engine::Impl {
   void stop_starting() { stopped_ = true; }
   void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
   void set_retention(Duration age, std::uint64_t max_bytes, Time now) { retention_.change(age, max_bytes, now); }
+
+  // import.cpp
+  void import_histories(std::vector<domain::EventHistory> histories, Time now,
+                        Completion<std::vector<Result<store::Imported>>> done);
 
   // bulk.cpp
   void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
@@ -125,6 +129,9 @@ class Engine::Impl {
 
   void run_retention();
   void take_expired(const Result<store::Expired>& expired);
+
+  // import.cpp
+  void take_imported(const std::vector<Result<store::Imported>>& results);
 
   // dispatch.cpp
   void note_now(Time now) { now_ = now; }

@@ -83,6 +83,14 @@ std::string name_key(std::string_view display_name) {
   return std::string(display_name.substr(0, verbatim)).append(tail.view());
 }
 
+std::string origin_prefix(EventId elsewhere) {
+  constexpr std::uint64_t mark = 1;
+  Key key;
+  return std::string(key.append(mark, 1).append(elsewhere.value, 8).view());
+}
+
+std::string origin_key(const domain::Origin& origin) { return origin_prefix(origin.event) + origin.store; }
+
 std::optional<std::uint64_t> parse_sequence_key(std::string_view key) {
   if (key.size() != sequence_width) {
     return std::nullopt;

@@ -20,6 +20,7 @@
 //   spans        message bucket (4)                                     Span: earliest and latest created_at
 //   tasks        number (6)                                             BulkTask
 //   idempotency  the producer's key                                     event
+//   idempotency  byte 1, id that the event had elsewhere (8), its store event that was imported
 //
 // The two indexes begin with a coarse bucket (of due time; of message sequence >> 13), because a commit then touches
 // the pages of few buckets however much is stored: with (webhook, message) alone durable puts fall to a tenth at ten
@@ -109,6 +110,9 @@ Key bucket_key(std::uint64_t bucket, std::uint64_t webhook);
 Key span_key(std::uint64_t bucket);
 // A display name may be longer than a key of LMDB can be.
 std::string name_key(std::string_view display_name);
+// Where an imported event is found. No key of a producer begins as these do: those are printable.
+std::string origin_key(const domain::Origin& origin);
+std::string origin_prefix(EventId elsewhere);  // of that id in whatever store
 
 // Nothing when the bytes are no such key.
 std::optional<std::uint64_t> parse_sequence_key(std::string_view key);

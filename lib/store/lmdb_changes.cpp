@@ -106,7 +106,7 @@ std::vector<Result<Accepted>> Changes::accept(const std::vector<AcceptItem>& ite
 }
 
 Result<Accepted> Changes::accept_one(const AcceptItem& item, Time now) {
-  auto first = remembered_event(item, now);
+  auto first = remembered_event(item.event->idempotency_key, item.idempotency_window, now);
   if (!first) {
     return first.error();
   }
@@ -120,8 +120,7 @@ Result<Accepted> Changes::accept_one(const AcceptItem& item, Time now) {
   return add_event(item, now);
 }
 
-Lookup<EventHeader> Changes::remembered_event(const AcceptItem& item, Time now) {
-  const std::string& key = item.event->idempotency_key;
+Lookup<EventHeader> Changes::remembered_event(const std::string& key, Duration window, Time now) {
   if (key.empty()) {
     return std::optional<EventHeader>();
   }
@@ -133,7 +132,7 @@ Lookup<EventHeader> Changes::remembered_event(const AcceptItem& item, Time now) 
     return std::optional<EventHeader>();
   }
   auto header = rows_.event_header(**sequence);
-  if (header && *header && !is_remembered((*header)->event.accepted_at, item.idempotency_window, now)) {
+  if (header && *header && !is_remembered((*header)->event.accepted_at, window, now)) {
     return std::optional<EventHeader>();
   }
   return header;

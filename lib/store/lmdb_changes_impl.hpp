@@ -2,6 +2,9 @@
 // one that is refused has written nothing, so it does not spoil the others. Kept counts are gathered here and written
 // once, by `finish`.
 //
+// Written in lmdb_changes.cpp (accepting, settling, webhooks), lmdb_import.cpp (what comes from another store) and
+// lmdb_expire.cpp (retention).
+//
 // Never here: threads, commits, completions (lmdb_writer_impl.hpp); rules (rules.hpp, domain/message.hpp).
 #pragma once
 
@@ -29,6 +32,8 @@ class Changes {
   std::uint64_t newest_number() const { return meta_.next_number - 1; }
 
   std::vector<Result<Accepted>> accept(const std::vector<AcceptItem>& items, Time now);
+  std::vector<Result<Imported>> import_histories(const std::vector<domain::EventHistory>& histories,
+                                                 Duration idempotency_window, Time now);
   std::vector<Settled> settle(const std::vector<Settlement>& settlements);
   std::vector<Settled> wait_out(const std::vector<WaitedOut>& inputs);
   Result<domain::Message> cancel(MessageId id, const domain::Actor& actor, Time now);
@@ -55,7 +60,7 @@ class Changes {
   Tally* subscriber_tally(WebhookId webhook);
 
   Result<Accepted> accept_one(const AcceptItem& item, Time now);
-  Lookup<EventHeader> remembered_event(const AcceptItem& item, Time now);
+  Lookup<EventHeader> remembered_event(const std::string& key, Duration window, Time now);
   Result<Accepted> duplicate_of(const EventHeader& first, const domain::Event& again);
   Accepted add_event(const AcceptItem& item, Time now);
   domain::Message add_message(const Subscriber& subscriber, Tally& tally, EventId event, Time now);
@@ -83,6 +88,16 @@ class Changes {
   std::size_t remove_message(const WebhookMessage& entry);
   bool remove_due_entries(std::uint64_t webhook, std::size_t limit);
   void forget_webhook(std::uint64_t webhook);
+
+  // lmdb_import.cpp
+  Result<Imported> import_one(const domain::EventHistory& history, Duration idempotency_window, Time now);
+  Lookup<EventHeader> imported_before(const domain::Origin& origin);
+  Result<void> check_webhooks(const domain::EventHistory& history);
+  Imported write_history(const domain::EventHistory& history, bool takes_key);
+  void write_imported(const domain::Message& message, std::uint64_t change,
+                      const std::vector<domain::Attempt>& attempts);
+  void write_imported_event(const domain::Event& event, std::uint64_t first_message, std::uint64_t message_count,
+                            bool takes_key);
 
   // lmdb_expire.cpp
   void expire_messages(const ExpireStep& step, bool is_pressed, Expired& answer);

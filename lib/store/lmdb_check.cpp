@@ -180,6 +180,9 @@ void WholeReading::event_row(std::string_view key, std::string_view value) {
   if (header->first_message + header->message_count > meta_.next_number) {
     find(to_string(header->event.id) + " claims messages that were never given");
   }
+  if (header->event.origin && !has(Table::idempotency, origin_key(*header->event.origin))) {
+    find(to_string(header->event.id) + " is not found by the id that it had elsewhere");
+  }
 }
 
 void WholeReading::message_row(std::string_view key, std::string_view value) {
@@ -310,7 +313,9 @@ void WholeReading::idempotency_row(std::string_view key, std::string_view value)
   }
   const auto row = view_.get(Table::events, sequence_key(*sequence).view());
   const auto header = row ? decode_event_header(*sequence, meta_.tag_keys, *row) : base::Error{};
-  if (!row || (header && header->event.idempotency_key != key)) {
+  const bool is_known_by_it = header && (header->event.idempotency_key == key ||
+                                         (header->event.origin && origin_key(*header->event.origin) == key));
+  if (!row || (header && !is_known_by_it)) {
     find("the key \"" + text_of(key) + "\" stands for no event that was given it");
   }
 }

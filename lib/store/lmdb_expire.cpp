@@ -138,6 +138,9 @@ void Changes::remove_event(const domain::Event& event) {
       transaction_.remove(Table::idempotency, event.idempotency_key);
     }
   }
+  if (event.origin) {
+    transaction_.remove(Table::idempotency, origin_key(*event.origin));
+  }
   transaction_.remove(Table::events, sequence_key(sequence).view());
   meta_.events -= meta_.events > 0 ? 1 : 0;
 }

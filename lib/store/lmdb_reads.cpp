@@ -1,13 +1,12 @@
 #include <algorithm>
 
+#include "domain/limits.hpp"
 #include "store/lmdb_reads_impl.hpp"
 #include "store/rules.hpp"
 
 namespace webhookd::store {
 
 namespace {
-
-constexpr std::size_t attempts_shown = 200;
 
 std::vector<WebhookState> all_webhooks(Rows& rows, bool with_deleting) {
   std::vector<WebhookState> webhooks;
@@ -30,12 +29,20 @@ std::vector<WebhookState> all_webhooks(Rows& rows, bool with_deleting) {
   return webhooks;
 }
 
+base::Error missing_event(const domain::Message& message) {
+  return {base::ErrorCode::internal,
+          "the event " + to_string(message.event) + " of message " + to_string(message.id) + " is missing in the store",
+          {}};
+}
+
+}  // namespace
+
 std::vector<domain::Attempt> latest_attempts(Rows& rows, std::uint64_t message) {
   std::vector<domain::Attempt> attempts;
   const Key message_key = sequence_key(message);
   const auto cursor = rows.view().cursor(Table::attempts);
   bool more = cursor->seek_back(attempt_key(message, 0xffffffff).view());
-  for (; more && cursor->key().starts_with(message_key.view()) && attempts.size() < attempts_shown;
+  for (; more && cursor->key().starts_with(message_key.view()) && attempts.size() < domain::limits::attempts_in_history;
        more = cursor->previous()) {
     auto attempt = decode_attempt(message, cursor->key(), cursor->value());
     if (attempt) {
@@ -48,13 +55,18 @@ std::vector<domain::Attempt> latest_attempts(Rows& rows, std::uint64_t message) 
   return attempts;
 }
 
-base::Error missing_event(const domain::Message& message) {
-  return {base::ErrorCode::internal,
-          "the event " + to_string(message.event) + " of message " + to_string(message.id) + " is missing in the store",
-          {}};
+std::uint64_t event_known_elsewhere(Rows& rows, EventId elsewhere) {
+  const std::string prefix = origin_prefix(elsewhere);
+  const auto cursor = rows.view().cursor(Table::idempotency);
+  if (!cursor->seek(prefix) || !cursor->key().starts_with(prefix)) {
+    return 0;
+  }
+  const auto sequence = decode_number(Table::idempotency, cursor->key(), cursor->value());
+  if (!sequence) {
+    rows.damage().add(sequence.error());
+  }
+  return sequence ? *sequence : 0;
 }
-
-}  // namespace
 
 OpenState read_open_state(Rows& rows) {
   OpenState state{all_webhooks(rows, true), read_types(rows), read_tasks(rows, ended_tasks_kept * 2), {}};
@@ -141,11 +153,9 @@ Result<MessageDetail> read_message(Rows& rows, MessageId id) {
 }
 
 Result<EventDetail> read_event(Rows& rows, EventId id, std::size_t message_limit) {
-  if (!rows.is_ours(id)) {
-    return no_such_event(id);
-  }
-  auto header = rows.event_header(id.sequence());
-  auto event = rows.event(id.sequence());
+  const std::uint64_t sequence = rows.is_ours(id) ? id.sequence() : event_known_elsewhere(rows, id);
+  auto header = rows.event_header(sequence);
+  auto event = rows.event(sequence);
   if (!header || !event) {
     return header ? event.error() : header.error();
   }

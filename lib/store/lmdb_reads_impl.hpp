@@ -14,12 +14,19 @@ namespace webhookd::store {
 OpenState read_open_state(Rows& rows);
 Result<MessageDetail> read_message(Rows& rows, MessageId id);
 Result<EventDetail> read_event(Rows& rows, EventId id, std::size_t message_limit);
+// Oldest first, the latest limits::attempts_in_history.
+std::vector<domain::Attempt> latest_attempts(Rows& rows, std::uint64_t message);
+// The event of this store that had the id in another one; 0: there is none.
+std::uint64_t event_known_elsewhere(Rows& rows, EventId elsewhere);
 std::vector<WebhookState> read_webhooks(Rows& rows);
 Result<WebhookState> read_webhook(Rows& rows, WebhookId id);
 std::vector<domain::EventType> read_types(Rows& rows);
 
 Result<BulkTask> read_task(Rows& rows, TaskId id);
 std::vector<BulkTask> read_tasks(Rows& rows, std::size_t limit);
+
+// lmdb_histories.cpp: events with all that became of them.
+HistoryPage read_histories(Rows& rows, const HistoryQuery& query);
 
 // lmdb_due.cpp: the due index.
 DueHeads read_due_heads(Rows& rows, const DueHeadQuery& query);

@@ -12,6 +12,7 @@
 #include "store/lmdb_migration_impl.hpp"
 #include "store/lmdb_reads_impl.hpp"
 #include "store/lmdb_writer_impl.hpp"
+#include "store/rules.hpp"
 
 namespace webhookd::store {
 
@@ -160,6 +161,19 @@ std::pair<std::size_t, std::size_t> weight_of(const std::vector<AcceptItem>& ite
   return {records, bytes};
 }
 
+std::pair<std::size_t, std::size_t> weight_of(const std::vector<domain::EventHistory>& histories) {
+  std::size_t records = 0;
+  std::size_t bytes = 0;
+  for (const domain::EventHistory& history : histories) {
+    records += 3;
+    bytes += size_of(history);
+    for (const domain::MessageHistory& message : history.messages) {
+      records += 4 + message.attempts.size();
+    }
+  }
+  return {records, bytes};
+}
+
 class LmdbStore final : public Store {
  public:
   LmdbStore(FileDescriptor lock, std::unique_ptr<Env> env, FlightJournal flights, const Meta& meta,
@@ -182,6 +196,14 @@ class LmdbStore final : public Store {
     const auto [records, bytes] = weight_of(items);
     write(records, bytes, std::move(done),
           [items = std::move(items), now](Changes& changes) { return changes.accept(items, now); });
+  }
+  void import_histories(std::vector<domain::EventHistory> histories, Duration idempotency_window, Time now,
+                        Completion<std::vector<Result<Imported>>> done) override {
+    const auto [records, bytes] = weight_of(histories);
+    write(records, bytes, std::move(done),
+          [histories = std::move(histories), idempotency_window, now](Changes& changes) {
+            return changes.import_histories(histories, idempotency_window, now);
+          });
   }
   void settle(Settlements settlements, Completion<std::vector<Settled>> done) override {
     write(settlements->size() * 5, settlements->size() * attempt_bytes, std::move(done),
@@ -272,6 +294,9 @@ class LmdbStore final : public Store {
   }
   void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) override {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_event(rows, id, message_limit); });
+  }
+  void histories(HistoryQuery query, Completion<HistoryPage> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_histories(rows, query); });
   }
   void find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit,
                      Completion<std::vector<MessageId>> done) override {

@@ -15,7 +15,7 @@ namespace {
 
 using domain::Message;
 
-constexpr std::size_t attempts_shown = 200;
+constexpr std::size_t attempts_shown = domain::limits::attempts_in_history;
 constexpr std::uint32_t memory_schema = 3;
 
 // The due index: bucket, webhook, due, message; the last three as the store orders them inside a bucket.
@@ -44,6 +44,8 @@ class State {
 
   // Writes.
   std::vector<Result<Accepted>> accept(const std::vector<AcceptItem>& items, Time now);
+  std::vector<Result<Imported>> import_histories(const std::vector<domain::EventHistory>& histories,
+                                                 Duration idempotency_window, Time now);
   std::vector<Settled> settle(const std::vector<Settlement>& settlements);
   std::vector<Settled> wait_out(const std::vector<WaitedOut>& inputs);
   Result<Message> cancel(MessageId id, const domain::Actor& actor, Time now);
@@ -70,6 +72,7 @@ class State {
   std::uint64_t newest_number() const { return next_number_ - 1; }
   Result<MessageDetail> message(MessageId id) const;
   Result<EventDetail> event(EventId id, std::size_t message_limit) const;
+  HistoryPage histories(const HistoryQuery& query) const;
   std::vector<MessageId> find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit) const;
   std::vector<EventId> find_events(std::uint64_t low, std::uint64_t high, std::size_t limit) const;
   std::vector<WebhookState> list_webhooks() const;
@@ -93,7 +96,12 @@ class State {
   const std::string& type_of(const Message& message) const;
 
   Result<Accepted> accept_one(const AcceptItem& item, Time now);
-  const StoredEvent* remembered_event(const AcceptItem& item, Time now) const;
+  const StoredEvent* remembered_event(const std::string& key, Duration window, Time now) const;
+  const StoredEvent* imported_before(const domain::Origin& origin) const;
+  Result<Imported> import_one(const domain::EventHistory& history, Duration idempotency_window, Time now);
+  Imported add_history(const domain::EventHistory& history);
+  domain::EventHistory history_of(const StoredEvent& stored, const HistoryQuery& query) const;
+  std::string store_id() const { return "memory-" + std::to_string(tag_key_); }
   Accepted add_event(const AcceptItem& item, Time now);
   Result<Accepted> duplicate_of(const StoredEvent& first, const domain::Event& again) const;
   Settled settle_one(const Settlement& settlement);
@@ -122,6 +130,7 @@ class State {
   std::map<std::string, std::uint64_t> names_;
   std::map<std::string, domain::EventType> types_;
   std::map<std::string, std::uint64_t> idempotency_;
+  std::map<std::pair<EventId, std::string>, std::uint64_t> origins_;  // of imported events
   std::set<DueKey> due_;
   std::map<std::uint64_t, BulkTask> tasks_;
   std::map<std::uint64_t, std::uint64_t> feed_;  // the number at which each message stands, and the message
@@ -152,7 +161,11 @@ StoredMessage* State::find_message(MessageId id) {
 
 const StoredEvent* State::find_event(EventId id) const {
   const auto found = events_.find(id.sequence());
-  return found != events_.end() && found->second.event->id == id ? &found->second : nullptr;
+  if (found != events_.end() && found->second.event->id == id) {
+    return &found->second;
+  }
+  const auto elsewhere = origins_.lower_bound({id, {}});
+  return elsewhere != origins_.end() && elsewhere->first.first == id ? &events_.at(elsewhere->second) : nullptr;
 }
 
 const std::string& State::type_of(const Message& message) const {
@@ -188,7 +201,7 @@ std::vector<Result<Accepted>> State::accept(const std::vector<AcceptItem>& items
 }
 
 Result<Accepted> State::accept_one(const AcceptItem& item, Time now) {
-  if (const StoredEvent* first = remembered_event(item, now)) {
+  if (const StoredEvent* first = remembered_event(item.event->idempotency_key, item.idempotency_window, now)) {
     return duplicate_of(*first, *item.event);
   }
   if (full_) {
@@ -197,16 +210,13 @@ Result<Accepted> State::accept_one(const AcceptItem& item, Time now) {
   return add_event(item, now);
 }
 
-const StoredEvent* State::remembered_event(const AcceptItem& item, Time now) const {
-  if (item.event->idempotency_key.empty()) {
+const StoredEvent* State::remembered_event(const std::string& key, Duration window, Time now) const {
+  const auto known = idempotency_.find(key);
+  if (key.empty() || known == idempotency_.end()) {
     return nullptr;
   }
-  const auto key = idempotency_.find(item.event->idempotency_key);
-  if (key == idempotency_.end()) {
-    return nullptr;
-  }
-  const StoredEvent& first = events_.at(key->second);
-  return is_remembered(first.event->accepted_at, item.idempotency_window, now) ? &first : nullptr;
+  const StoredEvent& first = events_.at(known->second);
+  return is_remembered(first.event->accepted_at, window, now) ? &first : nullptr;
 }
 
 Result<Accepted> State::duplicate_of(const StoredEvent& first, const domain::Event& again) const {
@@ -246,6 +256,122 @@ Accepted State::add_event(const AcceptItem& item, Time now) {
     idempotency_[item.event->idempotency_key] = sequence;
   }
   return answer;
+}
+
+// ---- histories ------------------------------------------------------------------------------------------------
+
+std::vector<Result<Imported>> State::import_histories(const std::vector<domain::EventHistory>& histories,
+                                                      Duration idempotency_window, Time now) {
+  std::vector<Result<Imported>> answers;
+  answers.reserve(histories.size());
+  for (const domain::EventHistory& history : histories) {
+    answers.push_back(import_one(history, idempotency_window, now));
+  }
+  return answers;
+}
+
+const StoredEvent* State::imported_before(const domain::Origin& origin) const {
+  const auto own = events_.find(origin.event.sequence());
+  if (origin.store == store_id() && own != events_.end() && own->second.event->id == origin.event) {
+    return &own->second;
+  }
+  const auto known = origins_.find({origin.event, origin.store});
+  return known == origins_.end() ? nullptr : &events_.at(known->second);
+}
+
+Result<Imported> State::import_one(const domain::EventHistory& history, Duration idempotency_window, Time now) {
+  if (const StoredEvent* known = imported_before(*history.event->origin)) {
+    Imported answer{known->event->id, true, 0, {}};
+    messages_of(*known, 0, answer.messages);
+    return answer;
+  }
+  if (full_) {
+    return store_is_full("the store is set full");
+  }
+  for (const domain::MessageHistory& message : history.messages) {
+    if (find_webhook(message.message.webhook) == nullptr) {
+      return no_such_webhook(message.message.webhook);
+    }
+  }
+  const std::string& key = history.event->idempotency_key;
+  const bool takes_key = !key.empty() && remembered_event(key, idempotency_window, now) == nullptr;
+  const Imported answer = add_history(history);
+  if (takes_key) {
+    idempotency_[key] = answer.event.sequence();
+  }
+  return answer;
+}
+
+Imported State::add_history(const domain::EventHistory& history) {
+  const std::uint64_t sequence = next_event_++;
+  history.event->id = id_of<EventId>(sequence);
+  Imported answer{history.event->id, false, history.messages.size(), {}};
+  const std::uint64_t first_message = next_number_;
+  std::uint64_t change = first_message + history.messages.size();
+  for (const domain::MessageHistory& entry : history.messages) {
+    const std::uint64_t number = next_number_++;
+    StoredMessage stored{as_imported(entry, id_of<MessageId>(number), answer.event), {}, 0};
+    for (const domain::Attempt& attempt : entry.attempts) {
+      stored.attempts[attempt.number] = attempt;
+    }
+    stored.change = domain::is_untouched(stored.message) ? 0 : change++;
+    feed_[stored.change == 0 ? number : stored.change] = number;
+    by_webhook_[stored.message.webhook.sequence()].insert(number);
+    count_imported(find_webhook(stored.message.webhook)->counters, stored.message);
+    if (stored.message.is_waiting()) {
+      due_.insert(due_key(stored.message));
+      answer.waiting.push_back(stored.message);
+    }
+    messages_[number] = std::move(stored);
+  }
+  next_number_ = change;
+  events_[sequence] = {history.event, first_message, answer.messages};
+  origins_[{history.event->origin->event, history.event->origin->store}] = sequence;
+  return answer;
+}
+
+domain::EventHistory State::history_of(const StoredEvent& stored, const HistoryQuery& query) const {
+  domain::EventHistory history{std::make_shared<domain::Event>(*stored.event), {}};
+  std::uint64_t ignored = 0;
+  for (const Message& message : messages_of(stored, stored.message_count, ignored)) {
+    if (query.webhook && message.webhook != *query.webhook) {
+      continue;
+    }
+    domain::MessageHistory entry{message, {}};
+    for (const auto& [number, attempt] : messages_.at(message.id.sequence()).attempts) {
+      entry.attempts.push_back(attempt);
+    }
+    const std::size_t surplus = entry.attempts.size() - std::min(entry.attempts.size(), attempts_shown);
+    entry.attempts.erase(entry.attempts.begin(), entry.attempts.begin() + static_cast<std::ptrdiff_t>(surplus));
+    history.messages.push_back(std::move(entry));
+  }
+  cut_excerpts(history);
+  return history;
+}
+
+HistoryPage State::histories(const HistoryQuery& query) const {
+  HistoryPage page;
+  page.newest = events_.empty() ? 0 : events_.rbegin()->first;
+  page.position = query.after;
+  const std::uint64_t end = query.up_to.value_or(page.newest);
+  std::size_t bytes = 0;
+  std::size_t scanned = 0;
+  for (auto at = events_.upper_bound(query.after); at != events_.end() && at->first <= end; ++at) {
+    if (page.events.size() == query.limit || bytes >= query.bytes || scanned++ == query.scan_limit) {
+      return page;
+    }
+    page.position = at->first;
+    if (!matches_event(query, *at->second.event)) {
+      continue;
+    }
+    domain::EventHistory history = history_of(at->second, query);
+    if (!query.webhook || !history.messages.empty()) {
+      bytes += size_of(history);
+      page.events.push_back(std::move(history));
+    }
+  }
+  page.at_end = true;
+  return page;
 }
 
 // ---- messages -------------------------------------------------------------------------------------------------
@@ -553,6 +679,9 @@ void State::remove_event(std::uint64_t sequence) {
   if (key != idempotency_.end() && key->second == sequence) {
     idempotency_.erase(key);
   }
+  if (const auto& origin = found->second.event->origin) {
+    origins_.erase({origin->event, origin->store});
+  }
   events_.erase(found);
 }
 
@@ -802,7 +931,7 @@ std::vector<domain::EventType> State::list_types() const {
 
 StoreFigures State::figures() const {
   StoreFigures figures;
-  figures.store_id = "memory-" + std::to_string(tag_key_);
+  figures.store_id = store_id();
   figures.schema = memory_schema;
   figures.events = events_.size();
   figures.messages = messages_.size();
@@ -851,6 +980,12 @@ class MemoryStoreImpl final : public MemoryStore {
   // Writes.
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
     queue([items = std::move(items), now](State& state) { return state.accept(items, now); }, std::move(done));
+  }
+  void import_histories(std::vector<domain::EventHistory> histories, Duration idempotency_window, Time now,
+                        Completion<std::vector<Result<Imported>>> done) override {
+    queue([histories = std::move(histories), idempotency_window,
+           now](State& state) { return state.import_histories(histories, idempotency_window, now); },
+          std::move(done));
   }
   void settle(Settlements settlements, Completion<std::vector<Settled>> done) override {
     queue([settlements](State& state) { return state.settle(*settlements); }, std::move(done));
@@ -925,6 +1060,7 @@ class MemoryStoreImpl final : public MemoryStore {
   void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) override {
     done(state_.event(id, message_limit));
   }
+  void histories(HistoryQuery query, Completion<HistoryPage> done) override { done(state_.histories(query)); }
   void find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit,
                      Completion<std::vector<MessageId>> done) override {
     done(state_.find_messages(low, high, limit));

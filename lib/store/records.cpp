@@ -18,6 +18,7 @@ using domain::Webhook;
 constexpr std::uint8_t version = 1;
 constexpr std::uint8_t webhook_version = 2;  // since 2: tls and auth behind what version 1 has
 constexpr std::uint8_t meta_version = 2;     // since 2: the tag keys of restores behind what version 1 has
+constexpr std::uint8_t event_version = 2;    // since 2: the origin behind what version 1 has; without one still 1
 constexpr std::uint8_t message_version = 2;  // since 2: the latest change before what version 1 has
 
 Error damaged(std::string name, std::string_view why) {
@@ -298,7 +299,8 @@ Result<ParsedEvent> parse_event(std::uint64_t sequence, const TagKeys& tag_keys,
   if (!parts) {
     return damaged(name(), "it ends early");
   }
-  RecordReader reader(sequence_key(sequence).view(), parts->header, version);
+  const std::uint8_t found = record_version(parts->header);
+  RecordReader reader(sequence_key(sequence).view(), parts->header, found == event_version ? event_version : version);
   ParsedEvent parsed;
   domain::Event& event = parsed.header.event;
   event.id = id_of<EventId>(sequence, tag_keys);
@@ -310,6 +312,10 @@ Result<ParsedEvent> parse_event(std::uint64_t sequence, const TagKeys& tag_keys,
   parsed.header.message_count = reader.number();
   parsed.header.data_size = reader.number();
   parsed.data_checksum = reader.word();
+  if (found == event_version) {
+    event.origin.emplace().store = reader.text();
+    event.origin->event = EventId{reader.number()};
+  }
   parsed.data = parts->data;
   if (reader.finished() && parsed.header.data_size != parts->data.size()) {
     reader.fail("its data has another size");
@@ -473,7 +479,7 @@ Result<domain::EventType> decode_type(std::string_view name, std::string_view re
 
 void encode_event_header(const domain::Event& event, std::uint64_t first_message, std::uint64_t message_count,
                          std::string& out) {
-  RecordWriter writer(out, version);
+  RecordWriter writer(out, event.origin ? event_version : version);
   writer.time(event.accepted_at);
   writer.time(event.timestamp, event.accepted_at);
   writer.text(event.type);
@@ -482,6 +488,10 @@ void encode_event_header(const domain::Event& event, std::uint64_t first_message
   writer.number(message_count);
   writer.number(event.data.size());
   writer.word(base::crc32c(0, event.data));
+  if (event.origin) {
+    writer.text(event.origin->store);
+    writer.number(event.origin->event.value);
+  }
   writer.seal(sequence_key(event.id.sequence()).view());
   const std::array<char, header_size_width> size = {static_cast<char>(out.size()), static_cast<char>(out.size() >> 8)};
   out.insert(0, size.data(), size.size());

@@ -4,6 +4,7 @@
 
 #include "base/random.hpp"
 #include "base/text.hpp"
+#include "domain/limits.hpp"
 
 namespace webhookd::store {
 
@@ -47,6 +48,13 @@ bool code_matches(const MessageFilter& filter, std::uint16_t code) {
 
 void count_new(WebhookCounters& counters, const domain::Message& after) { ++counter_of(counters, after.status); }
 
+void count_imported(WebhookCounters& counters, const domain::Message& message) {
+  count_new(counters, message);
+  if (message.status == MessageStatus::success) {
+    counters.last_success_at = std::max(counters.last_success_at.value_or(*message.settled_at), *message.settled_at);
+  }
+}
+
 void count_change(WebhookCounters& counters, MessageStatus before, const domain::Message& after) {
   std::uint64_t& left = counter_of(counters, before);
   left -= left > 0 ? 1 : 0;  // counters that were found damaged began again at nothing
@@ -83,6 +91,46 @@ bool make_gone(domain::Webhook& webhook, const domain::Message& message, Time no
   ++webhook.version;
   webhook.updated_at = now;
   return true;
+}
+
+bool matches_event(const HistoryQuery& query, const domain::Event& event) {
+  return (!query.type || *query.type == event.type) && (!query.since || event.accepted_at >= *query.since) &&
+         (!query.until || event.accepted_at < *query.until);
+}
+
+domain::Message as_imported(const domain::MessageHistory& history, MessageId id, EventId event) {
+  domain::Message message = history.message;
+  message.id = id;
+  message.event = event;
+  return message;
+}
+
+std::size_t size_of(const domain::EventHistory& history) {
+  constexpr std::size_t row_bytes = 256;
+  std::size_t bytes = history.event->data.size();
+  for (const domain::MessageHistory& message : history.messages) {
+    bytes += row_bytes;
+    for (const domain::Attempt& attempt : message.attempts) {
+      bytes += row_bytes + attempt.outcome.response_headers.size() + attempt.outcome.response_body.size();
+    }
+  }
+  return bytes;
+}
+
+void cut_excerpts(domain::EventHistory& history) {
+  std::size_t left = domain::limits::history_excerpt_bytes;
+  for (domain::MessageHistory& message : history.messages) {
+    for (domain::Attempt& attempt : message.attempts) {
+      domain::Outcome& outcome = attempt.outcome;
+      const std::size_t size = outcome.response_headers.size() + outcome.response_body.size();
+      if (size > left) {
+        outcome.response_headers.clear();
+        outcome.response_body.clear();
+        outcome.response_truncated = true;
+      }
+      left -= std::min(left, size);
+    }
+  }
 }
 
 bool is_remembered(Time accepted_at, Duration window, Time now) { return now - accepted_at < window; }

@@ -15,6 +15,8 @@ namespace webhookd::store {
 
 // A message that did not exist before now stands as `after`.
 void count_new(WebhookCounters& counters, const domain::Message& after);
+// The same of a message that lived in another store until now.
+void count_imported(WebhookCounters& counters, const domain::Message& message);
 // A message that stood at `before` now stands as `after`. A success counts when it happens, at its settled_at.
 void count_change(WebhookCounters& counters, domain::MessageStatus before, const domain::Message& after);
 // A deleted webhook's waiting messages are cancelled, all at once.
@@ -32,6 +34,17 @@ SettleEffect apply_settlement(domain::Message& message, const Settlement& settle
 bool apply_waiting_out(domain::Message& message, const WaitedOut& input);
 // An answer of 410 makes the webhook inactive. False when it is inactive already: who turned it off keeps the say.
 bool make_gone(domain::Webhook& webhook, const domain::Message& message, Time now);
+
+// ---- histories ------------------------------------------------------------------------------------------------
+
+// The event is of the time that is asked for, and of the type.
+bool matches_event(const HistoryQuery& query, const domain::Event& event);
+// The message as it enters: under ids of this store.
+domain::Message as_imported(const domain::MessageHistory& history, MessageId id, EventId event);
+// About how many bytes it takes to tell.
+std::size_t size_of(const domain::EventHistory& history);
+// Leaves out what answers said once that is more than limits::history_excerpt_bytes.
+void cut_excerpts(domain::EventHistory& history);
 
 // ---- idempotency ----------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@
 #include "base/task.hpp"
 #include "domain/event.hpp"
 #include "domain/event_type.hpp"
+#include "domain/history.hpp"
 #include "domain/message.hpp"
 #include "domain/webhook.hpp"
 
@@ -215,6 +216,36 @@ struct Expired {
   std::optional<Time> next;  // settled_at or accepted_at of the oldest that was left for its age
 };
 
+// ---- histories ------------------------------------------------------------------------------------------------
+
+// Events with all that became of them, in the order of their acceptance: what leaves one store for another.
+struct HistoryQuery {
+  std::uint64_t after = 0;             // events up to here were looked at
+  std::optional<std::uint64_t> up_to;  // the last event to look at; none: whatever there is
+  std::optional<WebhookId> webhook;    // only events with messages of it, and of these messages only its own
+  std::optional<std::string> type;
+  std::optional<Time> since;                 // of accepted_at, inclusive
+  std::optional<Time> until;                 // exclusive
+  std::size_t limit = 100;                   // events at most
+  std::size_t bytes = std::size_t{4} << 20;  // of data and answers, about, but always at least one event
+  std::size_t scan_limit = 5'000;            // events looked at, at most
+};
+struct HistoryPage {
+  std::vector<domain::EventHistory> events;  // excerpts of answers beyond limits::history_excerpt_bytes are left out
+  std::uint64_t damaged = 0;                 // events and messages that could not be read, and are left out
+  std::uint64_t position = 0;                // `after` of the next page
+  bool at_end = false;
+  std::uint64_t newest = 0;  // the last event that there is
+};
+
+// What came of a history that entered.
+struct Imported {
+  EventId event;
+  bool known = false;                    // the store has this event already; nothing was written
+  std::uint64_t messages = 0;            // of the event, now
+  std::vector<domain::Message> waiting;  // of those that were written
+};
+
 // ---- lists ----------------------------------------------------------------------------------------------------
 
 // Which messages a list or the feed of changes shows.
@@ -368,6 +399,11 @@ class Store {
   // Writes.
   // All items in one transaction. Per item: Accepted, or idempotency_conflict, or store_full.
   virtual void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) = 0;
+  // Each history wholly or not at all: event, messages and attempts as they are, under ids of this store. The event's
+  // `origin` is set and each message's webhook is of this store; the other ids are not looked at. An event is known by
+  // its origin, or by its own id when that origin is this store. Errors: store_full, not_found for a webhook.
+  virtual void import_histories(std::vector<domain::EventHistory> histories, Duration idempotency_window, Time now,
+                                Completion<std::vector<Result<Imported>>> done) = 0;
   virtual void settle(Settlements settlements, Completion<std::vector<Settled>> done) = 0;
   // Messages that no longer wait are left alone (`changed` false).
   virtual void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) = 0;
@@ -409,7 +445,9 @@ class Store {
   // With `unavailable` when the store closes first.
   virtual void next_change(std::uint64_t after, Completion<std::uint64_t> done) = 0;
   virtual void message(MessageId id, Completion<MessageDetail> done) = 0;
+  // `id` may also be the one that an imported event had in another store.
   virtual void event(EventId id, std::size_t message_limit, Completion<EventDetail> done) = 0;
+  virtual void histories(HistoryQuery query, Completion<HistoryPage> done) = 0;
   // Full ids whose value lies in [low, high], in order, at most `limit`: what a typed prefix may mean.
   virtual void find_messages(std::uint64_t low, std::uint64_t high, std::size_t limit,
                              Completion<std::vector<MessageId>> done) = 0;

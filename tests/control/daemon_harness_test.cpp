@@ -45,6 +45,10 @@ class LockedStore final : public store::Store {
               Completion<std::vector<base::Result<store::Accepted>>> done) override {
     write([&] { inner_->accept(std::move(items), now, std::move(done)); });
   }
+  void import_histories(std::vector<domain::EventHistory> histories, webhookd::base::Duration idempotency_window,
+                        base::Time now, Completion<std::vector<base::Result<store::Imported>>> done) override {
+    write([&] { inner_->import_histories(std::move(histories), idempotency_window, now, std::move(done)); });
+  }
   void settle(store::Settlements settlements, Completion<std::vector<store::Settled>> done) override {
     write([&] { inner_->settle(std::move(settlements), std::move(done)); });
   }
@@ -112,6 +116,10 @@ class LockedStore final : public store::Store {
   }
   void next_change(std::uint64_t after, Completion<std::uint64_t> done) override {
     read([&] { inner_->next_change(after, std::move(done)); });
+  }
+  void histories(store::HistoryQuery query, Completion<store::HistoryPage> done) override {
+    const std::lock_guard lock(mutex_);
+    inner_->histories(std::move(query), std::move(done));
   }
   void message(base::MessageId id, Completion<store::MessageDetail> done) override {
     read([&] { inner_->message(id, std::move(done)); });

@@ -109,6 +109,14 @@ class Asker {
   Result<store::PurgeStep> purge(WebhookId id, std::size_t limit) {
     return ask<store::PurgeStep>([&](auto done) { store().purge_webhook(id, limit, std::move(done)); });
   }
+  std::vector<Result<store::Imported>> import_histories(std::vector<domain::EventHistory> histories, Time now) {
+    return ask<std::vector<Result<store::Imported>>>(
+               [&](auto done) { store().import_histories(std::move(histories), 24h, now, std::move(done)); })
+        .value();
+  }
+  store::HistoryPage histories(store::HistoryQuery query = {}) {
+    return ask<store::HistoryPage>([&](auto done) { store().histories(query, std::move(done)); }).value();
+  }
   store::Expired expire(store::ExpireStep step) {
     return ask<store::Expired>([&](auto done) { store().expire(step, std::move(done)); }).value();
   }
