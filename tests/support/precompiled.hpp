@@ -1,0 +1,6 @@
+// What lib/precompiled.hpp is to the libraries, for the test programs.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include "precompiled.hpp"
