@@ -3,4 +3,6 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "precompiled.hpp"
