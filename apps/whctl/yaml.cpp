@@ -25,7 +25,7 @@ bool is_plain(std::string_view text) {
 }
 
 // YAML has \x, \u and \U escapes, as safe_line writes them; a backslash of the text itself is doubled first.
-std::string quoted(std::string_view text) {
+std::string double_quoted(std::string_view text) {
   std::string doubled;
   for (const char c : text) {
     if (c == '\\' || c == '"') doubled += '\\';
@@ -34,7 +34,7 @@ std::string quoted(std::string_view text) {
   return "\"" + safe_line(doubled) + "\"";
 }
 
-std::string text_of(std::string_view text) { return is_plain(text) ? std::string(text) : quoted(text); }
+std::string text_of(std::string_view text) { return is_plain(text) ? std::string(text) : double_quoted(text); }
 
 void append_value(std::string& out, Json value, std::size_t level);
 

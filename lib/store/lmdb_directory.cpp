@@ -23,7 +23,7 @@ using base::ErrorCode;
 using base::Result;
 
 constexpr mode_t directory_mode = 0700;
-constexpr mode_t file_mode = 0600;
+constexpr mode_t private_file_mode = 0600;
 
 struct NetworkFileSystem {
   std::uint32_t magic;
@@ -71,7 +71,7 @@ Result<void> refuse_network_file_system(const std::string& path) {
 }
 
 Result<FileDescriptor> take_lock(const std::string& path) {
-  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, file_mode));
+  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, private_file_mode));
   if (!file.is_open()) {
     return system_error("cannot open", path, errno);
   }
@@ -94,7 +94,7 @@ bool has_content(const std::string& path) {
 }
 
 Result<void> write_durably(const std::string& path, std::string_view content) {
-  const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, file_mode));
+  const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, private_file_mode));
   const auto size = static_cast<ssize_t>(content.size());
   if (!file.is_open() || ::write(file.get(), content.data(), content.size()) != size || ::fsync(file.get()) != 0) {
     return system_error("cannot write", path, errno);

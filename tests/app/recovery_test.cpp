@@ -21,7 +21,7 @@ using nlohmann::json;
 
 constexpr std::uint32_t window_initial = 4;  // behaviour.md section 8
 constexpr std::size_t failures_until_down = 5;
-constexpr const char* event_type = "subscription.create";
+constexpr const char* wanted_type = "subscription.create";
 
 base::Time time_of(const json& value) { return *base::parse_time(value.get<std::string>()); }
 
@@ -100,7 +100,7 @@ TEST_CASE("an endpoint that was down for an hour gets its 10 000 messages within
   Api api(daemon.socket());
   Repairable receiver;
   const std::string webhook = create(api, *receiver, {{"max_in_flight", window}});
-  api.emit_many(event_type, backlog);
+  api.emit_many(wanted_type, backlog);
   wait_until_down(api, webhook);
   api.advance(1h);
   CHECK(health_of(api, webhook) == "down");
@@ -109,7 +109,7 @@ TEST_CASE("an endpoint that was down for an hour gets its 10 000 messages within
 
   std::thread clock([&] { Api(daemon.socket()).advance(5min); });
   REQUIRE(eventually([&] { return receiver->distinct_successes() > backlog / 20; }, 60s));
-  const std::string fresh = api.emit(event_type).at(0);
+  const std::string fresh = api.emit(wanted_type).at(0);
   clock.join();
   CHECK(eventually([&] { return receiver->distinct_successes() == backlog + 1; }, 60s));
 
@@ -138,7 +138,7 @@ TEST_CASE("a lone message to a dead receiver sees the waits of its own schedule"
     nobody = gone.url();
   }
   api.create_webhook({{"display_name", "orders"}, {"url", nobody}, {"events", {"*"}}});
-  const std::string id = api.emit(event_type).at(0);
+  const std::string id = api.emit(wanted_type).at(0);
   api.advance(24h);
   const json log = api.message(id)["attempt_log"];
   const double planned_s[] = {5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120, 10240, 20480, 21600};
@@ -157,7 +157,7 @@ TEST_CASE("while an endpoint is down one attempt at a time is made, after 5 s do
   Api api(daemon.socket());
   Repairable receiver(20ms);
   const std::string webhook = create(api, *receiver);
-  api.emit_many(event_type, 300);
+  api.emit_many(wanted_type, 300);
   wait_until_down(api, webhook);
   settle(api);
   const std::size_t before = receiver->received().size();
@@ -188,11 +188,11 @@ TEST_CASE("the newest message that was never tried is the next probe") {
   Api api(daemon.socket());
   Repairable receiver;
   const std::string webhook = create(api, *receiver);
-  api.emit_many(event_type, 50);
+  api.emit_many(wanted_type, 50);
   wait_until_down(api, webhook);
   api.advance(10min);
   const std::size_t before = receiver->received().size();
-  const std::string fresh = api.emit(event_type).at(0);
+  const std::string fresh = api.emit(wanted_type).at(0);
   api.advance(6min);
   const auto requests = receiver->received();
   REQUIRE(requests.size() > before);
@@ -204,7 +204,7 @@ TEST_CASE("the log tells automatic attempts and probes apart") {
   Api api(daemon.socket());
   Repairable receiver;
   const std::string webhook = create(api, *receiver);
-  const std::string id = api.emit(event_type).at(0);
+  const std::string id = api.emit(wanted_type).at(0);
   api.advance(1h);
   receiver.repair();
   api.advance(1h);
@@ -227,7 +227,7 @@ TEST_CASE("an attempt that a person asked for is logged as manual and leaves the
   Api api(daemon.socket());
   CountingReceiver receiver([](const auto&) { return 404; });
   create(api, receiver);
-  const std::string id = api.emit(event_type).at(0);
+  const std::string id = api.emit(wanted_type).at(0);
   REQUIRE(eventually([&] { return api.message(id)["attempts"] == 1; }));
   const json planned = api.message(id)["next_attempt_at"];
   api.call("POST", "/v1/messages/" + id + "/retry");
@@ -248,11 +248,11 @@ TEST_CASE("429 with Retry-After holds the whole endpoint until then") {
   CountingReceiver receiver(
       [&](const auto&) { return ++asked == 1 ? ReceiverAnswer(429, "Retry-After: 120\r\n") : ReceiverAnswer(200); });
   const std::string webhook = create(api, receiver);
-  const std::string first = api.emit(event_type).at(0);
+  const std::string first = api.emit(wanted_type).at(0);
   REQUIRE(eventually([&] { return api.message(first)["attempts"] == 1; }));
   const base::Time refused = time_of(api.message(first)["last_attempt_at"]);
   CHECK(health_of(api, webhook) == "throttled");
-  api.emit_many(event_type, 20);
+  api.emit_many(wanted_type, 20);
   api.advance(118s);
   CHECK(receiver.requests() == 1);
   api.advance(5min);
@@ -268,7 +268,7 @@ TEST_CASE("Retry-After of another failure lengthens the wait of its own message"
   Api api(daemon.socket());
   CountingReceiver receiver([](const auto&) { return ReceiverAnswer(404, "Retry-After: 100\r\n"); });
   create(api, receiver);
-  const std::string id = api.emit(event_type).at(0);
+  const std::string id = api.emit(wanted_type).at(0);
   api.advance(10min);
   const json log = api.message(id)["attempt_log"];
   REQUIRE(log.size() >= 3);
@@ -284,7 +284,7 @@ TEST_CASE("the rate of a webhook is kept, smoothly") {
   Api api(daemon.socket());
   CountingReceiver receiver;
   create(api, receiver, {{"rate", rate}});
-  api.emit_many(event_type, count);
+  api.emit_many(wanted_type, count);
   api.advance(1min);
   REQUIRE(receiver.distinct_successes() == count);
   std::vector<base::Time> at;

@@ -32,7 +32,7 @@ std::vector<std::string> pointers(const base::Error& error) {
 
 base::Result<domain::Webhook> read(const std::string& body) { return read_webhook(body, domain::Webhook{}); }
 
-domain::Webhook shop() {
+domain::Webhook shop_webhook() {
   return *read(R"({"display_name":"shop","url":"https://shop.example.com/hook","events":["subscription.create"]})");
 }
 
@@ -48,7 +48,7 @@ Json shown(const domain::Webhook& webhook) {
 // ---- webhooks -------------------------------------------------------------------------------------------------
 
 TEST_CASE("a create with the required members alone gets the defaults") {
-  const auto webhook = shop();
+  const auto webhook = shop_webhook();
   const Json json = shown(webhook);
   CHECK(json["id"] == nullptr);
   CHECK(json["display_name"] == "shop");
@@ -109,7 +109,7 @@ TEST_CASE("every member that has the wrong kind is refused by name, and only onc
   for (const auto& [member, value] : wrong) {
     const std::string shown = member;  // clang 14 does not capture a structured binding
     CAPTURE(shown);
-    const auto patched = patch_webhook("{\"" + member + "\":" + value + "}", shop(), domain::Webhook{});
+    const auto patched = patch_webhook("{\"" + member + "\":" + value + "}", shop_webhook(), domain::Webhook{});
     REQUIRE(patched.has_error());
     REQUIRE(patched.error().fields.size() == 1);
     CHECK(patched.error().fields[0].pointer == "/" + member);
@@ -125,9 +125,9 @@ TEST_CASE("credentials read back as they are written, and patch member by member
   const auto with = [](const std::string& members, const domain::Webhook& webhook) {
     return *patch_webhook("{" + members + "}", webhook, domain::Webhook{});
   };
-  CHECK(shown(shop())["tls"] == nullptr);
-  CHECK(shown(shop())["auth"] == nullptr);
-  const auto first = with(R"("tls":)" + tls + R"(,"auth":)" + header_file, shop());
+  CHECK(shown(shop_webhook())["tls"] == nullptr);
+  CHECK(shown(shop_webhook())["auth"] == nullptr);
+  const auto first = with(R"("tls":)" + tls + R"(,"auth":)" + header_file, shop_webhook());
   CHECK(shown(first)["tls"] == Json::parse(tls));
   CHECK(shown(first)["auth"] == Json::parse(R"({"type":"header_file","header":"Authorization","file":"/etc/token"})"));
   const auto second = with(R"("auth":)" + oauth2, first);
@@ -136,7 +136,7 @@ TEST_CASE("credentials read back as they are written, and patch member by member
   CHECK(shown(third)["auth"]["client_id"] == "you");
   CHECK(shown(third)["auth"]["scopes"] == Json::array());
   CHECK(shown(third)["auth"]["client_secret_file"] == "/etc/secret");
-  CHECK(with(R"("tls":null,"auth":null)", third) == shop());
+  CHECK(with(R"("tls":null,"auth":null)", third) == shop_webhook());
 }
 
 TEST_CASE("credentials that break a rule are refused by the member's pointer") {
@@ -159,7 +159,7 @@ TEST_CASE("credentials that break a rule are refused by the member's pointer") {
   for (const auto& [members, pointer] : refused) {
     const std::string shown_members = members;  // clang 14 does not capture a structured binding
     CAPTURE(shown_members);
-    const auto patched = patch_webhook("{" + members + "}", shop(), domain::Webhook{});
+    const auto patched = patch_webhook("{" + members + "}", shop_webhook(), domain::Webhook{});
     REQUIRE(patched.has_error());
     CHECK(pointers(patched.error()) == std::vector<std::string>{pointer});
   }
@@ -174,19 +174,19 @@ TEST_CASE("an unknown member is refused with the one that was meant") {
 
 TEST_CASE("a patch changes what it names and nothing else") {
   const auto patched =
-      patch_webhook(R"({"url":"http://b.example.com/","retry":{"max":60}})", shop(), domain::Webhook{});
+      patch_webhook(R"({"url":"http://b.example.com/","retry":{"max":60}})", shop_webhook(), domain::Webhook{});
   REQUIRE(patched.has_value());
   CHECK(patched->url.text() == "http://b.example.com/");
   CHECK(patched->retry.max == base::Duration(60'000));
   CHECK(patched->retry.initial == base::Duration(5'000));
   CHECK(patched->display_name == "shop");
-  CHECK(*patch_webhook("{}", shop(), domain::Webhook{}) == shop());
+  CHECK(*patch_webhook("{}", shop_webhook(), domain::Webhook{}) == shop_webhook());
 }
 
 TEST_CASE("null takes a member back to its default") {
   domain::Webhook defaults;
   defaults.timeout = base::Duration(7000);
-  auto webhook = shop();
+  auto webhook = shop_webhook();
   webhook.rate = 5;
   webhook.description = "x";
   webhook.timeout = base::Duration(1000);
@@ -206,13 +206,13 @@ TEST_CASE("null takes a member back to its default") {
 }
 
 TEST_CASE("a header with a line break is refused") {
-  const auto patched = patch_webhook(R"({"headers":{"X-Evil":"a\r\nHost: b"}})", shop(), domain::Webhook{});
+  const auto patched = patch_webhook(R"({"headers":{"X-Evil":"a\r\nHost: b"}})", shop_webhook(), domain::Webhook{});
   REQUIRE(patched.has_error());
   CHECK(patched.error().fields[0].pointer == "/headers/X-Evil");
 }
 
 TEST_CASE("a header given twice in two spellings is refused") {
-  const auto patched = patch_webhook(R"({"headers":{"X-A":"1","x-a":"2"}})", shop(), domain::Webhook{});
+  const auto patched = patch_webhook(R"({"headers":{"X-A":"1","x-a":"2"}})", shop_webhook(), domain::Webhook{});
   REQUIRE(patched.has_error());
   CHECK(patched.error().fields[0].pointer == "/headers/x-a");
 }
@@ -230,7 +230,7 @@ TEST_CASE("secrets may be given, are checked, and are not repeated in the error"
 }
 
 TEST_CASE("a create answers the secrets") {
-  auto webhook = shop();
+  auto webhook = shop_webhook();
   webhook.secrets.push_back(*domain::parse_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
   std::string out;
   JsonWriter json(out);

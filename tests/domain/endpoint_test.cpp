@@ -91,7 +91,7 @@ TEST_CASE("an outcome is described in a few words") {
 namespace {
 
 using Change = EndpointHealth::Change;
-constexpr Time start = webhookd::base::time_from_ms(1'800'000'000'000);
+constexpr Time health_start = webhookd::base::time_from_ms(1'800'000'000'000);
 
 Outcome status(std::uint16_t code, std::optional<Duration> retry_after = {}) {
   Outcome outcome;
@@ -114,22 +114,22 @@ EndpointHealth down_at(Time now) {
 TEST_CASE("an endpoint is down after five failures in a row, not before") {
   EndpointHealth health;
   for (int i = 0; i < 4; ++i) {
-    CHECK(health.on_outcome(status(503), false, start) == Change::none);
+    CHECK(health.on_outcome(status(503), false, health_start) == Change::none);
   }
-  CHECK(health.on_outcome(status(200), false, start) == Change::none);
+  CHECK(health.on_outcome(status(200), false, health_start) == Change::none);
   for (int i = 0; i < 4; ++i) {
-    health.on_outcome(status(503), false, start);
+    health.on_outcome(status(503), false, health_start);
   }
-  CHECK(health.state(start) == Health::up);
-  CHECK(health.on_outcome(status(503), false, start) == Change::went_down);
-  CHECK(health.state(start) == Health::down);
+  CHECK(health.state(health_start) == Health::up);
+  CHECK(health.on_outcome(status(503), false, health_start) == Change::went_down);
+  CHECK(health.state(health_start) == Health::down);
   CHECK(health.failure() == "HTTP 503");
 }
 
 TEST_CASE("probes of a dead endpoint move apart from 5 s to 5 min") {
-  EndpointHealth health = down_at(start);
-  CHECK(health.not_before() == start + 5s);
-  Time now = start;
+  EndpointHealth health = down_at(health_start);
+  CHECK(health.not_before() == health_start + 5s);
+  Time now = health_start;
   for (const Duration wait : {10s, 20s, 40s, 80s, 160s, 300s, 300s}) {
     now = health.not_before();
     health.on_outcome(status(500), true, now);
@@ -138,73 +138,73 @@ TEST_CASE("probes of a dead endpoint move apart from 5 s to 5 min") {
 }
 
 TEST_CASE("failures of requests that were under way when the endpoint went down do not delay its probes") {
-  EndpointHealth health = down_at(start);
-  health.on_outcome(status(500), false, start + 1s);
-  CHECK(health.not_before() == start + 5s);
+  EndpointHealth health = down_at(health_start);
+  health.on_outcome(status(500), false, health_start + 1s);
+  CHECK(health.not_before() == health_start + 5s);
 }
 
 TEST_CASE("the first success after an endpoint was down releases its backlog, once") {
-  EndpointHealth health = down_at(start);
-  CHECK(health.on_outcome(status(200), true, start + 5s) == Change::recovered);
-  CHECK(health.state(start + 5s) == Health::up);
-  CHECK(health.on_outcome(status(200), false, start + 6s) == Change::none);
+  EndpointHealth health = down_at(health_start);
+  CHECK(health.on_outcome(status(200), true, health_start + 5s) == Change::recovered);
+  CHECK(health.state(health_start + 5s) == Health::up);
+  CHECK(health.on_outcome(status(200), false, health_start + 6s) == Change::none);
 }
 
 TEST_CASE("a failure of the message brings an endpoint up; the release waits for a success") {
-  EndpointHealth health = down_at(start);
-  CHECK(health.on_outcome(status(404), true, start + 5s) == Change::came_up);
-  CHECK(health.on_outcome(status(200), false, start + 6s) == Change::recovered);
+  EndpointHealth health = down_at(health_start);
+  CHECK(health.on_outcome(status(404), true, health_start + 5s) == Change::came_up);
+  CHECK(health.on_outcome(status(200), false, health_start + 6s) == Change::recovered);
 }
 
 TEST_CASE("an endpoint is freshly probed from a failed probe until the next is due") {
-  EndpointHealth health = down_at(start);
-  CHECK_FALSE(health.is_freshly_probed(start));
-  health.on_outcome(status(500), true, start + 5s);
-  CHECK(health.is_freshly_probed(start + 5s));
-  CHECK(health.is_freshly_probed(start + 15s));
-  CHECK_FALSE(health.is_freshly_probed(start + 16s));
+  EndpointHealth health = down_at(health_start);
+  CHECK_FALSE(health.is_freshly_probed(health_start));
+  health.on_outcome(status(500), true, health_start + 5s);
+  CHECK(health.is_freshly_probed(health_start + 5s));
+  CHECK(health.is_freshly_probed(health_start + 15s));
+  CHECK_FALSE(health.is_freshly_probed(health_start + 16s));
 }
 
 TEST_CASE("429 throttles the endpoint until its Retry-After, a second without one, a day at most") {
   EndpointHealth health;
-  health.on_outcome(status(429), false, start);
-  CHECK(health.state(start) == Health::throttled);
-  CHECK(health.not_before() == start + 1s);
-  health.on_outcome(status(429, 90s), false, start);
-  CHECK(health.not_before() == start + 90s);
-  CHECK(health.state(start + 90s) == Health::up);
-  health.on_outcome(status(429, 100h), false, start);
-  CHECK(health.not_before() == start + 24h);
+  health.on_outcome(status(429), false, health_start);
+  CHECK(health.state(health_start) == Health::throttled);
+  CHECK(health.not_before() == health_start + 1s);
+  health.on_outcome(status(429, 90s), false, health_start);
+  CHECK(health.not_before() == health_start + 90s);
+  CHECK(health.state(health_start + 90s) == Health::up);
+  health.on_outcome(status(429, 100h), false, health_start);
+  CHECK(health.not_before() == health_start + 24h);
 }
 
 TEST_CASE("a person's wish hastens the next probe, but never closer than 5 s to the latest failure") {
-  EndpointHealth health = down_at(start);
+  EndpointHealth health = down_at(health_start);
   for (int i = 0; i < 6; ++i) {
-    health.on_outcome(status(500), true, start + 1min);
+    health.on_outcome(status(500), true, health_start + 1min);
   }
-  health.hasten(start + 61s);
-  CHECK(health.not_before() == start + 65s);
-  EndpointHealth later = down_at(start);
-  later.on_outcome(status(500), true, start + 1min);
-  later.hasten(start + 68s);
-  CHECK(later.not_before() == start + 68s);
+  health.hasten(health_start + 61s);
+  CHECK(health.not_before() == health_start + 65s);
+  EndpointHealth later = down_at(health_start);
+  later.on_outcome(status(500), true, health_start + 1min);
+  later.hasten(health_start + 68s);
+  CHECK(later.not_before() == health_start + 68s);
 }
 
 TEST_CASE("a renewed endpoint is up and unproven, and still owes the release") {
-  EndpointHealth health = down_at(start);
+  EndpointHealth health = down_at(health_start);
   health.renew();
-  CHECK(health.state(start) == Health::up);
+  CHECK(health.state(health_start) == Health::up);
   CHECK(health.is_unproven());
-  CHECK(health.on_outcome(status(200), false, start) == Change::recovered);
+  CHECK(health.on_outcome(status(200), false, health_start) == Change::recovered);
 }
 
 // ---- pace -------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a pace of 10 a second spreads starts evenly, whatever came before") {
   Pace pace;
-  Time now = start;
+  Time now = health_start;
   int starts = 0;
-  for (; now < start + 10s; now += 1ms) {
+  for (; now < health_start + 10s; now += 1ms) {
     if (pace.not_before() <= now) {
       pace.on_start(now, 10);
       ++starts;
@@ -221,7 +221,7 @@ TEST_CASE("a pace of 10 a second spreads starts evenly, whatever came before") {
 TEST_CASE("a pace above a thousand a second is kept although the clock counts milliseconds") {
   Pace pace;
   int starts = 0;
-  for (Time now = start; now < start + 10s; now += 1ms) {
+  for (Time now = health_start; now < health_start + 10s; now += 1ms) {
     while (pace.not_before() <= now) {
       pace.on_start(now, 5000);
       ++starts;

@@ -10,16 +10,16 @@ namespace {
 
 using S = MessageStatus;
 
-const Time start = time_from_ms(1'800'000'000'000);
+const Time message_start = time_from_ms(1'800'000'000'000);
 const RetryPolicy no_jitter = {5s, 2, 6h, 0, 240h};
 
-Message fresh() { return new_message(MessageId{77}, WebhookId{5}, EventId{66}, start, no_jitter.window); }
+Message fresh() { return new_message(MessageId{77}, WebhookId{5}, EventId{66}, message_start, no_jitter.window); }
 
 Message in_status(S status) {
   Message message = fresh();
   message.status = status;
   if (!message.is_waiting()) {
-    message.settled_at = start;
+    message.settled_at = message_start;
     message.next_attempt_at.reset();
   }
   return message;
@@ -98,8 +98,8 @@ TEST_CASE("every status answers every input as the table of behaviour.md says") 
 TEST_CASE("a new message is due at once and ends with its window") {
   const Message message = fresh();
   CHECK(message.status == S::created);
-  CHECK(message.next_attempt_at == start);
-  CHECK(message.deadline == start + 240h);
+  CHECK(message.next_attempt_at == message_start);
+  CHECK(message.deadline == message_start + 240h);
   CHECK(message.attempts == 0);
   CHECK_FALSE(message.settled_at);
   CHECK_FALSE(message.is_manually_due());
@@ -108,10 +108,11 @@ TEST_CASE("a new message is due at once and ends with its window") {
 TEST_CASE("a 2xx answer makes Success from both waiting statuses") {
   for (const S status : {S::created, S::retrying}) {
     Message message = in_status(status);
-    CHECK(apply_attempt(message, attempt_of(1, start, OutcomeKind::success, 204), no_jitter, 0, start + 30ms));
+    CHECK(apply_attempt(message, attempt_of(1, message_start, OutcomeKind::success, 204), no_jitter, 0,
+                        message_start + 30ms));
     CHECK(message.status == S::success);
     CHECK(message.reason == SettleReason::delivered);
-    CHECK(message.settled_at == start + 30ms);
+    CHECK(message.settled_at == message_start + 30ms);
     CHECK(message.last_code == 204);
     CHECK(message.failure.empty());
     CHECK_FALSE(message.next_attempt_at);
@@ -120,22 +121,25 @@ TEST_CASE("a 2xx answer makes Success from both waiting statuses") {
 
 TEST_CASE("a failure before the deadline plans the next attempt") {
   Message message = fresh();
-  CHECK(apply_attempt(message, attempt_of(1, start, OutcomeKind::status, 500), no_jitter, 0, start + 1s));
+  CHECK(
+      apply_attempt(message, attempt_of(1, message_start, OutcomeKind::status, 500), no_jitter, 0, message_start + 1s));
   CHECK(message.status == S::retrying);
-  CHECK(message.next_attempt_at == start + 6s);
+  CHECK(message.next_attempt_at == message_start + 6s);
   CHECK(message.attempts == 1);
-  CHECK(message.last_attempt_at == start);
+  CHECK(message.last_attempt_at == message_start);
   CHECK(message.last_code == 500);
   CHECK(message.failure == "HTTP 500");
-  CHECK(apply_attempt(message, attempt_of(2, start + 6s, OutcomeKind::timeout), no_jitter, 0, start + 21s));
-  CHECK(message.next_attempt_at == start + 31s);
+  CHECK(apply_attempt(message, attempt_of(2, message_start + 6s, OutcomeKind::timeout), no_jitter, 0,
+                      message_start + 21s));
+  CHECK(message.next_attempt_at == message_start + 31s);
   CHECK(message.last_code == 0);
 }
 
 TEST_CASE("a success clears the failure of the attempt before") {
   Message message = fresh();
-  apply_attempt(message, attempt_of(1, start, OutcomeKind::status, 500), no_jitter, 0, start);
-  apply_attempt(message, attempt_of(2, start + 5s, OutcomeKind::success, 200), no_jitter, 0, start + 5s);
+  apply_attempt(message, attempt_of(1, message_start, OutcomeKind::status, 500), no_jitter, 0, message_start);
+  apply_attempt(message, attempt_of(2, message_start + 5s, OutcomeKind::success, 200), no_jitter, 0,
+                message_start + 5s);
   CHECK(message.failure.empty());
 }
 
@@ -157,7 +161,7 @@ TEST_CASE("an attempt made before the deadline that fails after it leaves one mo
 }
 
 TEST_CASE("a 410 makes Failed for good, whenever it comes") {
-  for (const Time at : {start, start + 240h, start + 300h}) {
+  for (const Time at : {message_start, message_start + 240h, message_start + 300h}) {
     Message message = fresh();
     CHECK(apply_attempt(message, attempt_of(1, at, OutcomeKind::status, 410), no_jitter, 0, at));
     CHECK(message.status == S::failed);
@@ -170,7 +174,7 @@ TEST_CASE("an aborted or interrupted attempt is no failure of the receiver") {
   for (const OutcomeKind kind : {OutcomeKind::aborted, OutcomeKind::interrupted}) {
     Message message = fresh();
     const Time due = *message.next_attempt_at;
-    apply_attempt(message, attempt_of(1, start, kind), no_jitter, 0, start + 1s);
+    apply_attempt(message, attempt_of(1, message_start, kind), no_jitter, 0, message_start + 1s);
     CHECK(message.status == S::created);
     CHECK(message.next_attempt_at == due);
     CHECK(message.window_failures == 0);
@@ -181,7 +185,8 @@ TEST_CASE("a late outcome changes no settled message") {
   for (const S status : {S::success, S::failed, S::cancelled}) {
     Message message = in_status(status);
     const Message before = message;
-    CHECK_FALSE(apply_attempt(message, attempt_of(1, start, OutcomeKind::success, 200), no_jitter, 0, start + 1s));
+    CHECK_FALSE(apply_attempt(message, attempt_of(1, message_start, OutcomeKind::success, 200), no_jitter, 0,
+                              message_start + 1s));
     CHECK(message.status == before.status);
     CHECK(message.reason == before.reason);
     CHECK(message.settled_at == before.settled_at);
@@ -202,7 +207,7 @@ TEST_CASE("waiting out the window ends Failed with the reason in words, and only
 TEST_CASE("a cancel settles a waiting message and says who did it") {
   for (const S status : {S::created, S::retrying}) {
     Message message = in_status(status);
-    CHECK(apply_cancel(message, {1000, "wrong tenant"}, start + 1s).has_value());
+    CHECK(apply_cancel(message, {1000, "wrong tenant"}, message_start + 1s).has_value());
     CHECK(message.status == S::cancelled);
     CHECK(message.reason == SettleReason::cancelled);
     CHECK(message.cancelled_by->uid == 1000);
@@ -215,7 +220,7 @@ TEST_CASE("a cancel of a settled message is a conflict") {
   for (const S status : {S::success, S::failed, S::cancelled}) {
     Message message = in_status(status);
     const Message before = message;
-    const auto cancelled = apply_cancel(message, {0, ""}, start + 1s);
+    const auto cancelled = apply_cancel(message, {0, ""}, message_start + 1s);
     REQUIRE(cancelled.has_error());
     CHECK(cancelled.error().code == ErrorCode::already_settled);
     CHECK(message == before);
@@ -224,20 +229,20 @@ TEST_CASE("a cancel of a settled message is a conflict") {
 
 TEST_CASE("a retry of a waiting message makes it due now and keeps the plan") {
   Message message = fresh();
-  apply_attempt(message, attempt_of(1, start, OutcomeKind::status, 500), no_jitter, 0, start);
-  CHECK(apply_retry(message, {0, ""}, start + 2s, no_jitter.window, true).has_value());
+  apply_attempt(message, attempt_of(1, message_start, OutcomeKind::status, 500), no_jitter, 0, message_start);
+  CHECK(apply_retry(message, {0, ""}, message_start + 2s, no_jitter.window, true).has_value());
   CHECK(message.status == S::retrying);
-  CHECK(message.next_attempt_at == start + 2s);
-  CHECK(message.planned_at == start + 5s);
+  CHECK(message.next_attempt_at == message_start + 2s);
+  CHECK(message.planned_at == message_start + 5s);
   CHECK(message.is_manually_due());
-  CHECK(message.deadline == start + 240h);
+  CHECK(message.deadline == message_start + 240h);
   // Its failure neither ends nor delays the automatic attempts.
-  apply_attempt(message, attempt_of(2, start + 2s, OutcomeKind::status, 500, Trigger::manual), no_jitter, 0,
-                start + 3s);
-  CHECK(message.next_attempt_at == start + 5s);
+  apply_attempt(message, attempt_of(2, message_start + 2s, OutcomeKind::status, 500, Trigger::manual), no_jitter, 0,
+                message_start + 3s);
+  CHECK(message.next_attempt_at == message_start + 5s);
   CHECK(message.window_failures == 1);
-  apply_attempt(message, attempt_of(3, start + 5s, OutcomeKind::status, 500), no_jitter, 0, start + 5s);
-  CHECK(message.next_attempt_at == start + 15s);
+  apply_attempt(message, attempt_of(3, message_start + 5s, OutcomeKind::status, 500), no_jitter, 0, message_start + 5s);
+  CHECK(message.next_attempt_at == message_start + 15s);
 }
 
 TEST_CASE("a retry of a settled message opens a new window") {
@@ -245,11 +250,11 @@ TEST_CASE("a retry of a settled message opens a new window") {
     Message message = in_status(status);
     message.attempts = 12;
     message.window_failures = 12;
-    CHECK(apply_retry(message, {1000, "fixed"}, start + 500h, 24h, true).has_value());
+    CHECK(apply_retry(message, {1000, "fixed"}, message_start + 500h, 24h, true).has_value());
     CHECK(message.status == S::retrying);
     CHECK(message.reason == SettleReason::none);
-    CHECK(message.next_attempt_at == start + 500h);
-    CHECK(message.deadline == start + 524h);
+    CHECK(message.next_attempt_at == message_start + 500h);
+    CHECK(message.deadline == message_start + 524h);
     CHECK(message.attempts == 12);  // the log goes on counting
     CHECK(message.window_failures == 0);
     CHECK(message.retried_by->reason == "fixed");
@@ -261,7 +266,7 @@ TEST_CASE("a retry is refused while the webhook is inactive, whatever the status
   for (const S status : {S::created, S::retrying, S::success, S::failed, S::cancelled}) {
     Message message = in_status(status);
     const Message before = message;
-    const auto retried = apply_retry(message, {0, ""}, start, 24h, false);
+    const auto retried = apply_retry(message, {0, ""}, message_start, 24h, false);
     REQUIRE(retried.has_error());
     CHECK(retried.error().code == ErrorCode::webhook_inactive);
     CHECK(message == before);
@@ -270,11 +275,11 @@ TEST_CASE("a retry is refused while the webhook is inactive, whatever the status
 
 TEST_CASE("the failure text is bounded and never cut inside a character") {
   Message message = fresh();
-  Attempt attempt = attempt_of(1, start, OutcomeKind::protocol);
+  Attempt attempt = attempt_of(1, message_start, OutcomeKind::protocol);
   for (int i = 0; i < 200; ++i) {
     attempt.outcome.error += "\xe2\x82\xac";
   }
-  apply_attempt(message, attempt, no_jitter, 0, start);
+  apply_attempt(message, attempt, no_jitter, 0, message_start);
   CHECK(message.failure.size() <= limits::failure_text_bytes);
   CHECK(message.failure.ends_with("\xe2\x82\xac"));
 }

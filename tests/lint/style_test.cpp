@@ -242,7 +242,7 @@ std::vector<Finding> clocks_where_time_is_passed_in(const SourceFile& file) {
 }
 
 template <class Rule>
-std::string findings_of(Rule rule, const std::vector<SourceFile>& files = cpp_files()) {
+std::string style_findings(Rule rule, const std::vector<SourceFile>& files = cpp_files()) {
   std::vector<Finding> findings;
   for (const SourceFile& file : files) {
     const auto found = rule(file);
@@ -261,20 +261,20 @@ std::size_t count(Rule rule, std::string text, std::string path = "lib/net/x.cpp
 TEST_CASE("the project is found and has code") { CHECK(cpp_files().size() > 50); }
 
 TEST_CASE("no braces or captures share an expression with co_await") {
-  CHECK(findings_of(risky_coroutine_statements) == "");
+  CHECK(style_findings(risky_coroutine_statements) == "");
 }
 
-TEST_CASE("functions fit a screen") { CHECK(findings_of(long_functions) == ""); }
+TEST_CASE("functions fit a screen") { CHECK(style_findings(long_functions) == ""); }
 
-TEST_CASE("no banned word") { CHECK(findings_of(banned_words, all_files()) == ""); }
+TEST_CASE("no banned word") { CHECK(style_findings(banned_words, all_files()) == ""); }
 
-TEST_CASE("no path of one machine") { CHECK(findings_of(machine_paths, all_files()) == ""); }
+TEST_CASE("no path of one machine") { CHECK(style_findings(machine_paths, all_files()) == ""); }
 
-TEST_CASE("every header opens with its chapter") { CHECK(findings_of(headers_without_chapter) == ""); }
+TEST_CASE("every header opens with its chapter") { CHECK(style_findings(headers_without_chapter) == ""); }
 
-TEST_CASE("a folder of lib is a namespace") { CHECK(findings_of(wrong_namespaces) == ""); }
+TEST_CASE("a folder of lib is a namespace") { CHECK(style_findings(wrong_namespaces) == ""); }
 
-TEST_CASE("nobody who is given the time reads a clock") { CHECK(findings_of(clocks_where_time_is_passed_in) == ""); }
+TEST_CASE("nobody who is given the time reads a clock") { CHECK(style_findings(clocks_where_time_is_passed_in) == ""); }
 
 TEST_CASE("the coroutine rule catches what g++ 12 breaks, and nothing else") {
   const auto risky = [](std::string text) { return count(risky_coroutine_statements, std::move(text)); };

@@ -1,20 +1,19 @@
 // What every store does, said once and asked of each. The model behind the sentences is the memory store; the LMDB
 // store must answer the same.
 #include <algorithm>
+#include <memory>
 
 #include "store/harness.hpp"
 #include "store/records.hpp"
 
 namespace webhookd::store_test {
 
-#define EVERY_STORE MemoryAsker, LmdbAsker
-
 namespace {
 
 // A store with the webhooks "one" and "two".
-template <class AskerType>
 struct TwoWebhooks {
-  AskerType store;
+  std::unique_ptr<Asker> made = each_store();
+  Asker& store = *made;
   WebhookId one = store.put_webhook(webhook_named("one")).value().id;
   WebhookId two = store.put_webhook(webhook_named("two")).value().id;
 };
@@ -29,8 +28,8 @@ ErrorCode code_of(const auto& result) {
 
 // ---- accepting ------------------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("an accepted event has one waiting message for each subscriber", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("an accepted event has one waiting message for each subscriber") {
+  TwoWebhooks t;
   const auto item = t.store.accept_one(item_for({t.one, t.two}));
   REQUIRE(item.messages.size() == 2);
   CHECK(item.message_count == 2);
@@ -44,8 +43,8 @@ TEST_CASE_TEMPLATE("an accepted event has one waiting message for each subscribe
   CHECK(message == domain::new_message(item.messages[0].message, t.one, item.event, start_time, 10 * 24h));
 }
 
-TEST_CASE_TEMPLATE("the event keeps its id, key, times and the bytes of its data", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the event keeps its id, key, times and the bytes of its data") {
+  TwoWebhooks t;
   auto item = item_for({t.one}, "{\"b\" : 1.00,\"a\":\"\\u00e9\"}", "key-1");
   const auto event = item.event;
   const auto accepted = t.store.accept_one(std::move(item));
@@ -54,23 +53,23 @@ TEST_CASE_TEMPLATE("the event keeps its id, key, times and the bytes of its data
   CHECK(*t.store.message(accepted.messages[0].message).value().event == *event);
 }
 
-TEST_CASE_TEMPLATE("data of a mebibyte comes back as it was", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("data of a mebibyte comes back as it was") {
+  TwoWebhooks t;
   const std::string data = "\"" + std::string(1024 * 1024, 'x') + "\"";
   const auto accepted = t.store.accept_one(item_for({t.one}, data));
   CHECK(t.store.event(accepted.event).value().event->data == data);
 }
 
-TEST_CASE_TEMPLATE("an event that nobody wants is kept without messages", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("an event that nobody wants is kept without messages") {
+  TwoWebhooks t;
   const auto accepted = t.store.accept_one(item_for({}));
   CHECK(accepted.message_count == 0);
   CHECK(t.store.event(accepted.event).value().messages.empty());
   CHECK(t.store.figures().events == 1);
 }
 
-TEST_CASE_TEMPLATE("events accepted together are answered one by one, in order", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("events accepted together are answered one by one, in order") {
+  TwoWebhooks t;
   const auto answers =
       t.store.accept({item_for({t.one}, "1", "k"), item_for({t.one}, "2", "k"), item_for({t.two}, "3")}, start_time);
   REQUIRE(answers.size() == 3);
@@ -80,16 +79,16 @@ TEST_CASE_TEMPLATE("events accepted together are answered one by one, in order",
   CHECK(t.store.figures().messages == 2);
 }
 
-TEST_CASE_TEMPLATE("a subscriber that does not exist or was deleted gets no message", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a subscriber that does not exist or was deleted gets no message") {
+  TwoWebhooks t;
   t.store.delete_webhook(t.two).value();
   const auto accepted = t.store.accept_one(item_for({t.one, t.two, WebhookId{99}}));
   CHECK(accepted.message_count == 1);
   CHECK(t.store.figures().messages == 1);
 }
 
-TEST_CASE_TEMPLATE("the same idempotency key answers with the first event and writes nothing", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the same idempotency key answers with the first event and writes nothing") {
+  TwoWebhooks t;
   const auto first = t.store.accept_one(item_for({t.one}, "1", "order-7"));
   auto again_item = item_for({t.one, t.two}, "1", "order-7", start_time + 1h);
   const auto again = t.store.accept_one(std::move(again_item), start_time + 1h);
@@ -103,16 +102,16 @@ TEST_CASE_TEMPLATE("the same idempotency key answers with the first event and wr
   CHECK(t.store.figures().messages == 1);
 }
 
-TEST_CASE_TEMPLATE("the same key inside one batch is a duplicate too", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the same key inside one batch is a duplicate too") {
+  TwoWebhooks t;
   const auto answers = t.store.accept({item_for({t.one}, "1", "k"), item_for({t.one}, "1", "k")}, start_time);
   CHECK(!answers[0].value().duplicate);
   CHECK(answers[1].value().duplicate);
   CHECK(answers[1].value().event == answers[0].value().event);
 }
 
-TEST_CASE_TEMPLATE("the same key with another type or other data is a conflict", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the same key with another type or other data is a conflict") {
+  TwoWebhooks t;
   t.store.accept_one(item_for({t.one}, "1", "k"));
   CHECK(code_of(t.store.accept({item_for({t.one}, "2", "k")}, start_time)[0]) == ErrorCode::idempotency_conflict);
   auto other_type = item_for({t.one}, "1", "k");
@@ -121,8 +120,8 @@ TEST_CASE_TEMPLATE("the same key with another type or other data is a conflict",
   CHECK(t.store.figures().events == 1);
 }
 
-TEST_CASE_TEMPLATE("a key is forgotten when its window has passed, and then stands for the new event", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a key is forgotten when its window has passed, and then stands for the new event") {
+  TwoWebhooks t;
   const auto first = t.store.accept_one(item_for({t.one}, "1", "k"));
   const Time last_moment = start_time + 24h - 1ms;
   CHECK(t.store.accept_one(item_for({t.one}, "1", "k", last_moment), last_moment).duplicate);
@@ -133,16 +132,17 @@ TEST_CASE_TEMPLATE("a key is forgotten when its window has passed, and then stan
   CHECK(t.store.accept_one(item_for({t.one}, "2", "k", after + 1h), after + 1h).event == second.event);
 }
 
-TEST_CASE_TEMPLATE("a key of 255 characters is remembered whole", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a key of 255 characters is remembered whole") {
+  TwoWebhooks t;
   const std::string key(254, 'k');
   t.store.accept_one(item_for({t.one}, "1", key + "a"));
   CHECK(!t.store.accept_one(item_for({t.one}, "1", key + "b")).duplicate);
   CHECK(t.store.accept_one(item_for({t.one}, "1", key + "a")).duplicate);
 }
 
-TEST_CASE_TEMPLATE("an answer for a duplicate names at most a hundred messages and counts all", S, EVERY_STORE) {
-  S store;
+TEST_CASE("an answer for a duplicate names at most a hundred messages and counts all") {
+  const auto made = each_store();
+  Asker& store = *made;
   std::vector<WebhookId> webhooks;
   for (int i = 0; i < 103; ++i) {
     webhooks.push_back(store.put_webhook(webhook_named("hook " + std::to_string(i))).value().id);
@@ -158,8 +158,8 @@ TEST_CASE_TEMPLATE("an answer for a duplicate names at most a hundred messages a
 
 // ---- settling -------------------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("a 2xx answer makes the message a success", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a 2xx answer makes the message a success") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto settled = t.store.settle(settlement(id, 1, 204, start_time + 1s));
   CHECK(settled.changed);
@@ -169,8 +169,8 @@ TEST_CASE_TEMPLATE("a 2xx answer makes the message a success", S, EVERY_STORE) {
   CHECK(t.store.claim(claim_all(t.one)).messages.empty());
 }
 
-TEST_CASE_TEMPLATE("a failed attempt makes the message due again by its policy", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a failed attempt makes the message due again by its policy") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto settled = t.store.settle(settlement(id, 1, 503, start_time));
   CHECK(settled.changed);
@@ -182,8 +182,8 @@ TEST_CASE_TEMPLATE("a failed attempt makes the message due again by its policy",
   CHECK(heads.heads[0].position.due == start_time + 5s);
 }
 
-TEST_CASE_TEMPLATE("every attempt is logged with what was sent and answered", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("every attempt is logged with what was sent and answered") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   auto first = settlement(id, 1, 503, start_time);
   first.attempt.outcome.error = "HTTP 503";
@@ -200,8 +200,8 @@ TEST_CASE_TEMPLATE("every attempt is logged with what was sent and answered", S,
   CHECK(attempts[1] == second.attempt);
 }
 
-TEST_CASE_TEMPLATE("a settlement that comes twice is counted once", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a settlement that comes twice is counted once") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto once = t.store.settle(settlement(id, 1, 500, start_time));
   const auto answers =
@@ -213,8 +213,8 @@ TEST_CASE_TEMPLATE("a settlement that comes twice is counted once", S, EVERY_STO
   CHECK(t.store.message(id).value().attempts.size() == 1);
 }
 
-TEST_CASE_TEMPLATE("settlements of one batch see each other", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("settlements of one batch see each other") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto answers = t.store.settle({settlement(id, 1, 500, start_time), settlement(id, 2, 200, start_time + 5s)});
   CHECK(answers[0].message.status == MessageStatus::retrying);
@@ -222,8 +222,8 @@ TEST_CASE_TEMPLATE("settlements of one batch see each other", S, EVERY_STORE) {
   CHECK(answers[1].message.attempts == 2);
 }
 
-TEST_CASE_TEMPLATE("a late outcome of a cancelled message is logged and changes no status", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a late outcome of a cancelled message is logged and changes no status") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   t.store.cancel(id, start_time).value();
   const auto settled = t.store.settle(settlement(id, 1, 200, start_time + 1s));
@@ -234,8 +234,8 @@ TEST_CASE_TEMPLATE("a late outcome of a cancelled message is logged and changes 
   CHECK(t.store.webhook(t.one).value().counters.success == 0);
 }
 
-TEST_CASE_TEMPLATE("an interrupted attempt is logged and leaves the message due", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("an interrupted attempt is logged and leaves the message due") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   auto interrupted = settlement(id, 1, 0, start_time);
   interrupted.attempt.outcome.kind = domain::OutcomeKind::interrupted;
@@ -246,8 +246,8 @@ TEST_CASE_TEMPLATE("an interrupted attempt is logged and leaves the message due"
   CHECK(ids_of(t.store.claim(claim_all(t.one))) == std::vector{id});
 }
 
-TEST_CASE_TEMPLATE("an answer of 410 fails the message and turns the webhook off", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("an answer of 410 fails the message and turns the webhook off") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto settled = t.store.settle(settlement(id, 1, 410, start_time + 3s));
   CHECK(settled.message.status == MessageStatus::failed);
@@ -259,16 +259,16 @@ TEST_CASE_TEMPLATE("an answer of 410 fails the message and turns the webhook off
   CHECK(webhook.updated_at == start_time + 3s);
 }
 
-TEST_CASE_TEMPLATE("a 410 for a message that was cancelled leaves the webhook on", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a 410 for a message that was cancelled leaves the webhook on") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   t.store.cancel(id, start_time).value();
   t.store.settle(settlement(id, 1, 410, start_time));
   CHECK(t.store.webhook(t.one).value().webhook.is_active());
 }
 
-TEST_CASE_TEMPLATE("a webhook that was turned off by hand keeps that reason at a 410", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a webhook that was turned off by hand keeps that reason at a 410") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   auto webhook = t.store.webhook(t.one).value().webhook;
   webhook.status = domain::WebhookStatus::inactive;
@@ -279,8 +279,8 @@ TEST_CASE_TEMPLATE("a webhook that was turned off by hand keeps that reason at a
   CHECK(t.store.webhook(t.one).value().webhook == webhook);
 }
 
-TEST_CASE_TEMPLATE("a settlement of an unknown message is answered without an id", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a settlement of an unknown message is answered without an id") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   CHECK(!t.store.settle(settlement(MessageId{id.value ^ 1}, 1, 200, start_time)).message.id.is_set());
   CHECK(!t.store.settle(settlement(MessageId{7}, 1, 200, start_time)).message.id.is_set());
@@ -288,8 +288,8 @@ TEST_CASE_TEMPLATE("a settlement of an unknown message is answered without an id
   CHECK(t.store.message(id).value().message.is_waiting());
 }
 
-TEST_CASE_TEMPLATE("a failure at the deadline ends the message", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a failure at the deadline ends the message") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto settled = t.store.settle(settlement(id, 1, 500, start_time + 10 * 24h));
   CHECK(settled.message.status == MessageStatus::failed);
@@ -297,8 +297,8 @@ TEST_CASE_TEMPLATE("a failure at the deadline ends the message", S, EVERY_STORE)
   CHECK(t.store.webhook(t.one).value().counters.failed == 1);
 }
 
-TEST_CASE_TEMPLATE("a message that waited out its window fails with the reason that is given", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a message that waited out its window fails with the reason that is given") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const Time deadline = start_time + 10 * 24h;
   CHECK(!t.store.wait_out({id, "inactive", deadline - 1ms}).changed);
@@ -314,8 +314,8 @@ TEST_CASE_TEMPLATE("a message that waited out its window fails with the reason t
 
 // ---- cancel and retry -----------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("a cancelled message is no longer due and says who cancelled it", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a cancelled message is no longer due and says who cancelled it") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto cancelled = t.store.cancel(id, start_time + 1s).value();
   CHECK(cancelled.status == MessageStatus::cancelled);
@@ -325,16 +325,16 @@ TEST_CASE_TEMPLATE("a cancelled message is no longer due and says who cancelled 
   CHECK(t.store.due_heads(heads_until(start_time + 1h)).heads.empty());
 }
 
-TEST_CASE_TEMPLATE("a settled message cannot be cancelled, and nothing changes", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a settled message cannot be cancelled, and nothing changes") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto settled = t.store.settle(settlement(id, 1, 200, start_time));
   CHECK(code_of(t.store.cancel(id, start_time)) == ErrorCode::already_settled);
   CHECK(t.store.message(id).value().message == settled.message);
 }
 
-TEST_CASE_TEMPLATE("a retry of a settled message opens a new window of its webhook's length", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a retry of a settled message opens a new window of its webhook's length") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   t.store.settle(settlement(id, 1, 200, start_time));
   auto webhook = t.store.webhook(t.one).value().webhook;
@@ -352,8 +352,8 @@ TEST_CASE_TEMPLATE("a retry of a settled message opens a new window of its webho
   CHECK(t.store.webhook(t.one).value().counters.waiting == 1);
 }
 
-TEST_CASE_TEMPLATE("a retry of a waiting message makes it due now", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a retry of a waiting message makes it due now") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   t.store.settle(settlement(id, 1, 500, start_time));
   t.store.retry(id, start_time + 2s).value();
@@ -364,23 +364,23 @@ TEST_CASE_TEMPLATE("a retry of a waiting message makes it due now", S, EVERY_STO
   CHECK(claim.messages[0].message.is_manually_due());
 }
 
-TEST_CASE_TEMPLATE("a retry is refused while the webhook is inactive", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a retry is refused while the webhook is inactive") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   t.store.settle(settlement(id, 1, 410, start_time));
   CHECK(code_of(t.store.retry(id, start_time)) == ErrorCode::webhook_inactive);
   CHECK(t.store.message(id).value().message.status == MessageStatus::failed);
 }
 
-TEST_CASE_TEMPLATE("cancel and retry of an unknown message are not found", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("cancel and retry of an unknown message are not found") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   CHECK(code_of(t.store.cancel(MessageId{id.value ^ 1}, start_time)) == ErrorCode::not_found);
   CHECK(code_of(t.store.retry(MessageId{1}, start_time)) == ErrorCode::not_found);
 }
 
-TEST_CASE_TEMPLATE("cancel, outcome and retry of one message take effect in the order of their calls", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("cancel, outcome and retry of one message take effect in the order of their calls") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   Result<Message> cancelled = Error{};
   std::vector<store::Settled> settled;
@@ -397,8 +397,8 @@ TEST_CASE_TEMPLATE("cancel, outcome and retry of one message take effect in the 
 
 // ---- due messages ---------------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("messages are claimed in the order they are due", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("messages are claimed in the order they are due") {
+  TwoWebhooks t;
   const auto late = t.store.accept_one(item_for({t.one}), start_time + 2h).messages[0].message;
   const auto early = t.store.accept_one(item_for({t.one}), start_time).messages[0].message;
   const auto next = t.store.accept_one(item_for({t.one}), start_time + 1ms).messages[0].message;
@@ -409,8 +409,8 @@ TEST_CASE_TEMPLATE("messages are claimed in the order they are due", S, EVERY_ST
   CHECK(claim.messages[0].event->data == R"({"id":1})");
 }
 
-TEST_CASE_TEMPLATE("a claim ends at its time, its rows or its bytes and says where to go on", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a claim ends at its time, its rows or its bytes and says where to go on") {
+  TwoWebhooks t;
   std::vector<MessageId> ids;
   for (int i = 0; i < 4; ++i) {
     const Time now = start_time + i * 1h;
@@ -440,8 +440,8 @@ TEST_CASE_TEMPLATE("a claim ends at its time, its rows or its bytes and says whe
   CHECK(!t.store.claim(by_bucket).next);
 }
 
-TEST_CASE_TEMPLATE("a claim of a webhook that is unknown or deleted is empty", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a claim of a webhook that is unknown or deleted is empty") {
+  TwoWebhooks t;
   t.store.accept_one(item_for({t.one}));
   t.store.delete_webhook(t.one).value();
   CHECK(t.store.claim(claim_all(t.one)).messages.empty());
@@ -449,8 +449,8 @@ TEST_CASE_TEMPLATE("a claim of a webhook that is unknown or deleted is empty", S
   CHECK(t.store.claim(claim_all(WebhookId{77})).messages.empty());
 }
 
-TEST_CASE_TEMPLATE("the heads are the first due message of each webhook in each bucket", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the heads are the first due message of each webhook in each bucket") {
+  TwoWebhooks t;
   const Time next_bucket = store::due_bucket_start(store::due_bucket(start_time) + 1);
   const Time far = start_time + 3 * 24h;
   const auto two_first = t.store.accept_one(item_for({t.two}), start_time).messages[0].message;
@@ -470,8 +470,9 @@ TEST_CASE_TEMPLATE("the heads are the first due message of each webhook in each 
   CHECK(heads.next_bucket == store::due_bucket(far));
 }
 
-TEST_CASE_TEMPLATE("heads are read in parts without losing or repeating one", S, EVERY_STORE) {
-  S store;
+TEST_CASE("heads are read in parts without losing or repeating one") {
+  const auto made = each_store();
+  Asker& store = *made;
   std::vector<WebhookId> webhooks;
   for (int i = 0; i < 7; ++i) {
     webhooks.push_back(store.put_webhook(webhook_named("hook " + std::to_string(i))).value().id);
@@ -498,16 +499,17 @@ TEST_CASE_TEMPLATE("heads are read in parts without losing or repeating one", S,
   CHECK(seen == expected);
 }
 
-TEST_CASE_TEMPLATE("an empty store has no heads and no next bucket", S, EVERY_STORE) {
-  S store;
+TEST_CASE("an empty store has no heads and no next bucket") {
+  const auto made = each_store();
+  Asker& store = *made;
   const auto heads = store.due_heads(heads_until(start_time));
   CHECK(heads.heads.empty());
   CHECK(heads.complete);
   CHECK(!heads.next_bucket);
 }
 
-TEST_CASE_TEMPLATE("a deleted webhook has no heads", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a deleted webhook has no heads") {
+  TwoWebhooks t;
   t.store.accept_one(item_for({t.one, t.two}));
   t.store.accept_one(item_for({t.one}), start_time + 24h);
   t.store.delete_webhook(t.one).value();
@@ -519,8 +521,8 @@ TEST_CASE_TEMPLATE("a deleted webhook has no heads", S, EVERY_STORE) {
 
 // ---- lists ----------------------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("messages are listed newest first, or oldest first, in pages", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("messages are listed newest first, or oldest first, in pages") {
+  TwoWebhooks t;
   std::vector<MessageId> ids;
   for (int i = 0; i < 5; ++i) {
     ids.push_back(t.store.accept_one(item_for({i % 2 == 0 ? t.one : t.two})).messages[0].message);
@@ -553,8 +555,8 @@ TEST_CASE_TEMPLATE("messages are listed newest first, or oldest first, in pages"
   CHECK(t.store.list(query).rows.empty());
 }
 
-TEST_CASE_TEMPLATE("a page goes on where it ended while messages come and go", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a page goes on where it ended while messages come and go") {
+  TwoWebhooks t;
   std::vector<MessageId> ids;
   for (int i = 0; i < 6; ++i) {
     ids.push_back(t.store.accept_one(item_for({i == 2 ? t.two : t.one})).messages[0].message);
@@ -570,8 +572,8 @@ TEST_CASE_TEMPLATE("a page goes on where it ended while messages come and go", S
   CHECK(ids_of(t.store.list(query)) == std::vector{ids[1], ids[0]});
 }
 
-TEST_CASE_TEMPLATE("a list is filtered by status, type, time, code and text", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a list is filtered by status, type, time, code and text") {
+  TwoWebhooks t;
   const auto waiting = t.store.accept_one(item_for({t.one})).messages[0].message;
   const auto good = t.store.accept_one(item_for({t.one}), start_time + 1h).messages[0].message;
   const auto failing = t.store.accept_one(item_for({t.one}), start_time + 2h).messages[0].message;
@@ -603,8 +605,8 @@ TEST_CASE_TEMPLATE("a list is filtered by status, type, time, code and text", S,
   CHECK(listed([](Query& q) { q.text = "nothing like this"; }).empty());
 }
 
-TEST_CASE_TEMPLATE("a search by time is right also after the clock was set back", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a search by time is right also after the clock was set back") {
+  TwoWebhooks t;
   const auto future = t.store.accept_one(item_for({t.one}), start_time + 20 * 24h).messages[0].message;
   const auto back = t.store.accept_one(item_for({t.one}), start_time).messages[0].message;
   store::MessageQuery query;
@@ -616,8 +618,8 @@ TEST_CASE_TEMPLATE("a search by time is right also after the clock was set back"
   CHECK(ids_of(t.store.list(query)) == std::vector{back});
 }
 
-TEST_CASE_TEMPLATE("a list that looks for rare rows stops at its scan limit and can go on", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a list that looks for rare rows stops at its scan limit and can go on") {
+  TwoWebhooks t;
   const auto rare = t.store.accept_one(item_for({t.two})).messages[0].message;
   t.store.settle(settlement(rare, 1, 200, start_time));
   for (int i = 0; i < 30; ++i) {
@@ -640,8 +642,8 @@ TEST_CASE_TEMPLATE("a list that looks for rare rows stops at its scan limit and 
   CHECK(pages > 1);
 }
 
-TEST_CASE_TEMPLATE("ids are found by the range that a typed prefix means", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("ids are found by the range that a typed prefix means") {
+  TwoWebhooks t;
   std::vector<MessageId> messages;
   std::vector<EventId> events;
   for (int i = 0; i < 5; ++i) {
@@ -659,8 +661,8 @@ TEST_CASE_TEMPLATE("ids are found by the range that a typed prefix means", S, EV
   CHECK(t.store.find_messages(range.first, range.second, 10) == std::vector{messages[2]});
 }
 
-TEST_CASE_TEMPLATE("an event shows those of its messages that still are", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("an event shows those of its messages that still are") {
+  TwoWebhooks t;
   const auto accepted = t.store.accept_one(item_for({t.one, t.two}));
   t.store.delete_webhook(t.one).value();
   const auto detail = t.store.event(accepted.event).value();
@@ -670,8 +672,8 @@ TEST_CASE_TEMPLATE("an event shows those of its messages that still are", S, EVE
   CHECK(code_of(t.store.event(EventId{accepted.event.value ^ 1})) == ErrorCode::not_found);
 }
 
-TEST_CASE_TEMPLATE("a message shows its latest two hundred attempts", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a message shows its latest two hundred attempts") {
+  TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   std::vector<store::Settlement> settlements;
   for (std::uint32_t number = 1; number <= 203; ++number) {
@@ -686,8 +688,8 @@ TEST_CASE_TEMPLATE("a message shows its latest two hundred attempts", S, EVERY_S
 
 // ---- counters -------------------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("the counters follow every change of status", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the counters follow every change of status") {
+  TwoWebhooks t;
   std::vector<MessageId> ids;
   for (int i = 0; i < 5; ++i) {
     ids.push_back(t.store.accept_one(item_for({t.one})).messages[0].message);
@@ -716,8 +718,9 @@ TEST_CASE_TEMPLATE("the counters follow every change of status", S, EVERY_STORE)
 
 // ---- webhooks -------------------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("a webhook is kept with every field", S, EVERY_STORE) {
-  S store;
+TEST_CASE("a webhook is kept with every field") {
+  const auto made = each_store();
+  Asker& store = *made;
   auto webhook = webhook_named("everything");
   webhook.status = domain::WebhookStatus::inactive;
   webhook.status_reason = domain::InactiveReason::manual;
@@ -737,8 +740,9 @@ TEST_CASE_TEMPLATE("a webhook is kept with every field", S, EVERY_STORE) {
   CHECK(store.load().webhooks.at(0).webhook == webhook);
 }
 
-TEST_CASE_TEMPLATE("display names are unique, also long ones", S, EVERY_STORE) {
-  S store;
+TEST_CASE("display names are unique, also long ones") {
+  const auto made = each_store();
+  Asker& store = *made;
   std::string long_name;
   for (int i = 0; i < 199; ++i) {
     long_name += "\xf0\x9f\x90\x9d";  // 4 bytes each
@@ -752,8 +756,8 @@ TEST_CASE_TEMPLATE("display names are unique, also long ones", S, EVERY_STORE) {
   CHECK(store.figures().webhooks == 4);
 }
 
-TEST_CASE_TEMPLATE("an edit names the version that it was made from", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("an edit names the version that it was made from") {
+  TwoWebhooks t;
   auto webhook = t.store.webhook(t.one).value().webhook;
   webhook.description = "edited";
   webhook.version = 2;
@@ -764,8 +768,8 @@ TEST_CASE_TEMPLATE("an edit names the version that it was made from", S, EVERY_S
   CHECK(code_of(t.store.put_webhook(webhook, 2)) == ErrorCode::not_found);
 }
 
-TEST_CASE_TEMPLATE("a rename frees the old name and is refused for a name in use", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a rename frees the old name and is refused for a name in use") {
+  TwoWebhooks t;
   auto webhook = t.store.webhook(t.one).value().webhook;
   webhook.display_name = "two";
   CHECK(code_of(t.store.put_webhook(webhook, 1)) == ErrorCode::name_taken);
@@ -775,8 +779,8 @@ TEST_CASE_TEMPLATE("a rename frees the old name and is refused for a name in use
   CHECK(code_of(t.store.put_webhook(webhook_named("three"))) == ErrorCode::name_taken);
 }
 
-TEST_CASE_TEMPLATE("an edit keeps the counters", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("an edit keeps the counters") {
+  TwoWebhooks t;
   t.store.accept_one(item_for({t.one}));
   auto webhook = t.store.webhook(t.one).value().webhook;
   webhook.version = 2;
@@ -786,8 +790,8 @@ TEST_CASE_TEMPLATE("an edit keeps the counters", S, EVERY_STORE) {
 
 // ---- deleting -------------------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("a deleted webhook is gone at once, with its messages and its name", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a deleted webhook is gone at once, with its messages and its name") {
+  TwoWebhooks t;
   const auto accepted = t.store.accept_one(item_for({t.one, t.two}));
   const auto id = accepted.messages[0].message;
   t.store.accept_one(item_for({t.one}));
@@ -809,9 +813,8 @@ TEST_CASE_TEMPLATE("a deleted webhook is gone at once, with its messages and its
   CHECK(t.store.figures().webhooks == 2);
 }
 
-TEST_CASE_TEMPLATE("a deleting webhook is loaded as such until it is purged, its waiting messages cancelled", S,
-                   EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a deleting webhook is loaded as such until it is purged, its waiting messages cancelled") {
+  TwoWebhooks t;
   t.store.accept_one(item_for({t.one}));
   t.store.delete_webhook(t.one).value();
   auto loaded = t.store.load().webhooks;
@@ -827,8 +830,8 @@ TEST_CASE_TEMPLATE("a deleting webhook is loaded as such until it is purged, its
   CHECK(loaded[0].webhook.id == t.two);
 }
 
-TEST_CASE_TEMPLATE("a purge removes at most its limit in one step, and at the end everything", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a purge removes at most its limit in one step, and at the end everything") {
+  TwoWebhooks t;
   for (int i = 0; i < 5; ++i) {
     const auto accepted = t.store.accept_one(item_for({t.one, t.two}));
     t.store.settle(settlement(accepted.messages[0].message, 1, i < 2 ? 200 : 500, start_time));
@@ -850,16 +853,16 @@ TEST_CASE_TEMPLATE("a purge removes at most its limit in one step, and at the en
   CHECK(!heads.next_bucket);
 }
 
-TEST_CASE_TEMPLATE("a webhook that is not deleted is not purged", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a webhook that is not deleted is not purged") {
+  TwoWebhooks t;
   t.store.accept_one(item_for({t.one}));
   CHECK(code_of(t.store.purge(t.one, 10)) == ErrorCode::not_found);
   CHECK(t.store.figures().messages == 1);
   CHECK(t.store.purge(WebhookId{3}, 10).value().done);
 }
 
-TEST_CASE_TEMPLATE("a duplicate of an event whose webhook was deleted names what is left", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a duplicate of an event whose webhook was deleted names what is left") {
+  TwoWebhooks t;
   t.store.accept_one(item_for({t.one, t.two}, "1", "k"));
   t.store.delete_webhook(t.one).value();
   const auto again = t.store.accept_one(item_for({t.two}, "1", "k"));
@@ -871,8 +874,9 @@ TEST_CASE_TEMPLATE("a duplicate of an event whose webhook was deleted names what
 
 // ---- types ----------------------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("a new store has the shipped catalogue", S, EVERY_STORE) {
-  S store;
+TEST_CASE("a new store has the shipped catalogue") {
+  const auto made = each_store();
+  Asker& store = *made;
   std::vector<std::string> shipped;
   for (const auto& type : domain::shipped_catalogue()) {
     shipped.push_back(type.name);
@@ -886,8 +890,9 @@ TEST_CASE_TEMPLATE("a new store has the shipped catalogue", S, EVERY_STORE) {
   CHECK(store.load().types == store.list_types());
 }
 
-TEST_CASE_TEMPLATE("types are put, replaced and removed by name", S, EVERY_STORE) {
-  S store;
+TEST_CASE("types are put, replaced and removed by name") {
+  const auto made = each_store();
+  Asker& store = *made;
   const std::size_t shipped = store.list_types().size();
   domain::EventType type{"invoice.paid", "An invoice was paid",    R"({"type":"object"})",
                          R"({"id":1})",  domain::TypeOrigin::user, start_time};
@@ -922,8 +927,7 @@ std::vector<MessageId> ids_of(const store::ChangePage& page) {
 }
 
 // The messages of five events, one to webhook "one" each.
-template <class S>
-std::vector<MessageId> five_messages(TwoWebhooks<S>& t) {
+std::vector<MessageId> five_messages(TwoWebhooks& t) {
   std::vector<MessageId> ids;
   for (int i = 0; i < 5; ++i) {
     ids.push_back(t.store.accept_one(item_for({t.one})).messages[0].message);
@@ -933,8 +937,8 @@ std::vector<MessageId> five_messages(TwoWebhooks<S>& t) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("the feed of an empty store is empty and at its end", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the feed of an empty store is empty and at its end") {
+  TwoWebhooks t;
   const auto page = t.store.changes(behind(0)).value();
   CHECK(page.rows.empty());
   CHECK(page.at_end);
@@ -943,9 +947,8 @@ TEST_CASE_TEMPLATE("the feed of an empty store is empty and at its end", S, EVER
   CHECK(page.store != 0);
 }
 
-TEST_CASE_TEMPLATE("the feed shows each message once, as it now stands, in the order of their latest changes", S,
-                   EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the feed shows each message once, as it now stands, in the order of their latest changes") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   t.store.settle(settlement(ids[1], 1, 503, start_time));
   t.store.settle(settlement(ids[0], 1, 200, start_time));
@@ -961,9 +964,8 @@ TEST_CASE_TEMPLATE("the feed shows each message once, as it now stands, in the o
   CHECK(page.rows[0].number == ids[2].sequence());
 }
 
-TEST_CASE_TEMPLATE("behind a position the feed shows what changed since, and nothing when nothing did", S,
-                   EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("behind a position the feed shows what changed since, and nothing when nothing did") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   const std::uint64_t before = t.store.changes(behind(0)).value().position;
   CHECK(t.store.changes(behind(before)).value().rows.empty());
@@ -974,9 +976,8 @@ TEST_CASE_TEMPLATE("behind a position the feed shows what changed since, and not
   CHECK(t.store.changes(behind(page.position)).value().rows.empty());
 }
 
-TEST_CASE_TEMPLATE("every recorded change moves a message to the end of the feed, a refused one does not", S,
-                   EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("every recorded change moves a message to the end of the feed, a refused one does not") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   std::uint64_t newest = t.store.changes(behind(0)).value().newest;
   const auto moved = [&] {
@@ -1002,9 +1003,8 @@ TEST_CASE_TEMPLATE("every recorded change moves a message to the end of the feed
   CHECK(moved().empty());
 }
 
-TEST_CASE_TEMPLATE("the feed is read in pages, by rows or by what was looked at, without losing or repeating one", S,
-                   EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the feed is read in pages, by rows or by what was looked at, without losing or repeating one") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   t.store.settle(settlement(ids[1], 1, 200, start_time));
   t.store.settle(settlement(ids[3], 1, 200, start_time));
@@ -1024,8 +1024,8 @@ TEST_CASE_TEMPLATE("the feed is read in pages, by rows or by what was looked at,
   }
 }
 
-TEST_CASE_TEMPLATE("up to a number, the feed leaves out what has changed behind it", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("up to a number, the feed leaves out what has changed behind it") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   store::ChangeQuery query = behind(0);
   query.up_to = t.store.changes(behind(0)).value().newest;
@@ -1037,8 +1037,8 @@ TEST_CASE_TEMPLATE("up to a number, the feed leaves out what has changed behind 
   CHECK(ids_of(t.store.changes(behind(page.position)).value()) == std::vector{ids[1]});
 }
 
-TEST_CASE_TEMPLATE("the feed is filtered like a list", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the feed is filtered like a list") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   const auto other = t.store.accept_one(item_for({t.two})).messages[0].message;
   t.store.settle(settlement(ids[1], 1, 503, start_time));
@@ -1056,16 +1056,16 @@ TEST_CASE_TEMPLATE("the feed is filtered like a list", S, EVERY_STORE) {
   CHECK(shown([](auto& query) { query.until = start_time; }).empty());
 }
 
-TEST_CASE_TEMPLATE("a position that the store has not reached is refused", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a position that the store has not reached is refused") {
+  TwoWebhooks t;
   five_messages(t);
   const std::uint64_t newest = t.store.changes(behind(0)).value().newest;
   CHECK(t.store.changes(behind(newest)).has_value());
   CHECK(code_of(t.store.changes(behind(newest + 1))) == ErrorCode::invalid_request);
 }
 
-TEST_CASE_TEMPLATE("messages of a deleted webhook leave the feed at once, and others stay", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("messages of a deleted webhook leave the feed at once, and others stay") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   const auto other = t.store.accept_one(item_for({t.two})).messages[0].message;
   t.store.settle(settlement(ids[1], 1, 503, start_time));
@@ -1077,8 +1077,8 @@ TEST_CASE_TEMPLATE("messages of a deleted webhook leave the feed at once, and ot
   CHECK(t.store.figures().damaged_records == 0);
 }
 
-TEST_CASE_TEMPLATE("the next change is told once it is there, and at once when it is already", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("the next change is told once it is there, and at once when it is already") {
+  TwoWebhooks t;
   std::promise<std::uint64_t> told;
   auto number = told.get_future();
   t.store.store().next_change(0, [&](Result<std::uint64_t> newest) { told.set_value(newest.value()); });
@@ -1087,16 +1087,16 @@ TEST_CASE_TEMPLATE("the next change is told once it is there, and at once when i
   const auto accepted = t.store.accept_one(item_for({t.one, t.two}));
   REQUIRE(number.wait_for(10s) == std::future_status::ready);
   CHECK(number.get() == accepted.messages[1].message.sequence());
-  const auto at_once =
-      t.store.template ask<std::uint64_t>([&](auto done) { t.store.store().next_change(1, std::move(done)); });
+  const auto at_once = t.store.ask<std::uint64_t>([&](auto done) { t.store.store().next_change(1, std::move(done)); });
   CHECK(at_once.value() == 2);
 }
 
-TEST_CASE_TEMPLATE("who waits for a change when the store closes is told so", S, EVERY_STORE) {
+TEST_CASE("who waits for a change when the store closes is told so") {
   std::promise<ErrorCode> told;
   auto code = told.get_future();
   {
-    S store;
+    const auto made = each_store();
+    Asker& store = *made;
     store.store().next_change(0, [&](Result<std::uint64_t> newest) { told.set_value(newest.error().code); });
   }
   REQUIRE(code.wait_for(10s) == std::future_status::ready);
@@ -1128,8 +1128,8 @@ bool are_equal(const store::BulkTask& a, const store::BulkTask& b) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a bulk task is kept with every field, and found by its id", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a bulk task is kept with every field, and found by its id") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   auto draft = bulk_of(t.one, store::BulkAction::cancel, MessageStatus::created);
   draft.filter.type = "subscription.create";
@@ -1150,9 +1150,8 @@ TEST_CASE_TEMPLATE("a bulk task is kept with every field, and found by its id", 
   CHECK(t.store.load().tasks.size() == 1);
 }
 
-TEST_CASE_TEMPLATE("a step changes what still matches, counts what is refused, and goes no step twice", S,
-                   EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a step changes what still matches, counts what is refused, and goes no step twice") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   const auto task = t.store.begin_bulk(bulk_of(t.one, store::BulkAction::cancel, MessageStatus::created)).value();
   t.store.settle(settlement(ids[1], 1, 200, start_time));  // matched when it was read, and has settled since
@@ -1179,8 +1178,8 @@ TEST_CASE_TEMPLATE("a step changes what still matches, counts what is refused, a
   CHECK(code_of(t.store.end_bulk(task.id, start_time)) == ErrorCode::already_settled);
 }
 
-TEST_CASE_TEMPLATE("a bulk retry opens new windows, and what an inactive webhook refuses has failed", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a bulk retry opens new windows, and what an inactive webhook refuses has failed") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   for (const MessageId id : ids) {
     t.store.cancel(id, start_time).value();
@@ -1199,8 +1198,8 @@ TEST_CASE_TEMPLATE("a bulk retry opens new windows, and what an inactive webhook
   CHECK(rest.task.state == store::BulkState::done);
 }
 
-TEST_CASE_TEMPLATE("a stopped task makes no further step", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("a stopped task makes no further step") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   const auto task = t.store.begin_bulk(bulk_of(t.one, store::BulkAction::cancel, MessageStatus::created)).value();
   const auto ended = t.store.end_bulk(task.id, start_time + 3s).value();
@@ -1210,8 +1209,8 @@ TEST_CASE_TEMPLATE("a stopped task makes no further step", S, EVERY_STORE) {
   CHECK(t.store.message(ids[0]).value().message.status == MessageStatus::created);
 }
 
-TEST_CASE_TEMPLATE("tasks are listed newest first, and of those that ended a thousand are kept", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("tasks are listed newest first, and of those that ended a thousand are kept") {
+  TwoWebhooks t;
   const auto draft = bulk_of(t.one, store::BulkAction::cancel, MessageStatus::created);
   const auto kept = t.store.begin_bulk(draft).value();
   for (int i = 0; i < 1005; ++i) {
@@ -1230,8 +1229,8 @@ TEST_CASE_TEMPLATE("tasks are listed newest first, and of those that ended a tho
   CHECK(ids_of(t.store.list(since)) == std::vector{message});
 }
 
-TEST_CASE_TEMPLATE("messages of a stretch of the log are counted by a filter, part by part", S, EVERY_STORE) {
-  TwoWebhooks<S> t;
+TEST_CASE("messages of a stretch of the log are counted by a filter, part by part") {
+  TwoWebhooks t;
   const auto ids = five_messages(t);
   t.store.accept_one(item_for({t.two}));
   t.store.settle(settlement(ids[1], 1, 200, start_time));

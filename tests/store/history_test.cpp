@@ -6,8 +6,6 @@
 
 namespace webhookd::store_test {
 
-#define EVERY_STORE MemoryAsker, LmdbAsker
-
 namespace {
 
 domain::Attempt attempt_of(std::uint32_t number, domain::OutcomeKind kind, std::uint16_t code) {
@@ -70,9 +68,9 @@ domain::EventHistory history_of(std::vector<domain::MessageHistory> messages, st
   return history;
 }
 
-template <class AskerType>
 struct OneWebhook {
-  AskerType store;
+  std::unique_ptr<Asker> made = each_store();
+  Asker& store = *made;
   WebhookId webhook = store.put_webhook(webhook_named("one")).value().id;
   store::Imported import(domain::EventHistory history) {
     return store.import_histories({std::move(history)}, start_time + 1min).at(0).value();
@@ -81,8 +79,8 @@ struct OneWebhook {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a history that enters leaves again as it came", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("a history that enters leaves again as it came") {
+  OneWebhook t;
   const auto imported = t.import(
       history_of({delivered_message(t.webhook), waiting_message(t.webhook), retrying_message(t.webhook)}, 77, "key"));
   CHECK(!imported.known);
@@ -106,8 +104,8 @@ TEST_CASE_TEMPLATE("a history that enters leaves again as it came", S, EVERY_STO
   }
 }
 
-TEST_CASE_TEMPLATE("a history that entered is counted, due, in the log and in the feed", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("a history that entered is counted, due, in the log and in the feed") {
+  OneWebhook t;
   t.import(history_of({delivered_message(t.webhook), waiting_message(t.webhook), retrying_message(t.webhook)}));
   const auto counters = t.store.load().webhooks.at(0).counters;
   CHECK(counters.waiting == 2);
@@ -130,13 +128,13 @@ TEST_CASE_TEMPLATE("a history that entered is counted, due, in the log and in th
   store::ChangeQuery changes;
   changes.limit = 10;
   const auto feed =
-      t.store.template ask<store::ChangePage>([&](auto done) { t.store.store().changes(changes, std::move(done)); });
+      t.store.ask<store::ChangePage>([&](auto done) { t.store.store().changes(changes, std::move(done)); });
   CHECK(feed.value().rows.size() == 3);
   CHECK(feed.value().position == feed.value().newest);
 }
 
-TEST_CASE_TEMPLATE("a history that is known changes nothing", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("a history that is known changes nothing") {
+  OneWebhook t;
   const auto first = t.import(history_of({delivered_message(t.webhook)}));
   const auto again = t.import(history_of({delivered_message(t.webhook)}));
   CHECK(again.known);
@@ -147,8 +145,8 @@ TEST_CASE_TEMPLATE("a history that is known changes nothing", S, EVERY_STORE) {
   CHECK(!t.import(history_of({delivered_message(t.webhook)}, 78)).known);
 }
 
-TEST_CASE_TEMPLATE("an event that was born here is known when it comes back", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("an event that was born here is known when it comes back") {
+  OneWebhook t;
   const auto accepted = t.store.accept_one(item_for({t.webhook}));
   auto history = t.store.histories().events.at(0);
   CHECK(!history.event->origin);
@@ -157,16 +155,16 @@ TEST_CASE_TEMPLATE("an event that was born here is known when it comes back", S,
   CHECK(t.store.figures().messages == 1);
 }
 
-TEST_CASE_TEMPLATE("an imported event is found by the id that it had", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("an imported event is found by the id that it had") {
+  OneWebhook t;
   const auto history = history_of({waiting_message(t.webhook)});
   const EventId elsewhere = history.event->origin->event;
   const auto imported = t.import(history);
   CHECK(t.store.event(elsewhere).value().event->id == imported.event);
 }
 
-TEST_CASE_TEMPLATE("a history with a message of an unknown webhook writes nothing", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("a history with a message of an unknown webhook writes nothing") {
+  OneWebhook t;
   const WebhookId unknown{base::id_value(99, 5)};
   const auto answers = t.store.import_histories({history_of({waiting_message(t.webhook), waiting_message(unknown)}),
                                                  history_of({waiting_message(t.webhook)}, 78)},
@@ -177,8 +175,8 @@ TEST_CASE_TEMPLATE("a history with a message of an unknown webhook writes nothin
   CHECK(t.store.figures().messages == 1);
 }
 
-TEST_CASE_TEMPLATE("an imported idempotency key stands, but takes no key from another event", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("an imported idempotency key stands, but takes no key from another event") {
+  OneWebhook t;
   const auto own = t.store.accept_one(item_for({t.webhook}, "1", "taken"));
   t.import(history_of({}, 77, "taken"));
   const auto imported = t.import(history_of({}, 78, "free"));
@@ -187,8 +185,8 @@ TEST_CASE_TEMPLATE("an imported idempotency key stands, but takes no key from an
   CHECK(t.store.accept_one(std::move(again)).event == imported.event);
 }
 
-TEST_CASE_TEMPLATE("retention removes what was imported, and its origin with it", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("retention removes what was imported, and its origin with it") {
+  OneWebhook t;
   t.import(history_of({delivered_message(t.webhook)}));
   store::ExpireStep step;
   step.before = start_time + 1h;
@@ -201,8 +199,8 @@ TEST_CASE_TEMPLATE("retention removes what was imported, and its origin with it"
   CHECK(!t.import(history_of({delivered_message(t.webhook)})).known);
 }
 
-TEST_CASE_TEMPLATE("histories come in pages, up to an event, by webhook, type and time", S, EVERY_STORE) {
-  OneWebhook<S> t;
+TEST_CASE("histories come in pages, up to an event, by webhook, type and time") {
+  OneWebhook t;
   const WebhookId two = t.store.put_webhook(webhook_named("two")).value().id;
   t.store.accept_one(item_for({t.webhook, two}));
   t.store.accept_one(item_for({t.webhook}));

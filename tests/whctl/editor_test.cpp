@@ -13,12 +13,12 @@ using namespace webhookd::whctl::testing;
 
 namespace {
 
-const std::string webhook =
+const std::string orders_webhook =
     R"({"id":"wh_1","display_name":"orders","url":"https://o.example/x","events":["a.b"],"status":"active",)"
     R"("description":"","headers":{},"timeout":15,"rate":5,"retry":{"initial":5,"window":864000},"version":4})";
 
-struct Bench {
-  Bench() { daemon.answer("GET /v1/webhooks/orders", 200, webhook, "ETag: \"4\"\r\n"); }
+struct Editing {
+  Editing() { daemon.answer("GET /v1/webhooks/orders", 200, orders_webhook, "ETag: \"4\"\r\n"); }
   Ran edit(const std::string& editor) {
     const Setting setting{
         {{"WHCTL_SOCKET", daemon.socket_path()}, {"EDITOR", editor}, {"LC_ALL", "C.UTF-8"}}, true, 80, 1000, -1};
@@ -36,38 +36,38 @@ std::string kept_file(const Ran& ran) {
 }  // namespace
 
 TEST_CASE("the definition is shown as TOML, and the difference is sent with If-Match") {
-  Bench bench;
-  bench.daemon.answer("PATCH /v1/webhooks/wh_1", 200, webhook);
-  const auto ran = bench.edit("sed -i -e s,/x,/y, -e /rate/d -e 's/\"5s\"/\"1m\"/'");
+  Editing editing;
+  editing.daemon.answer("PATCH /v1/webhooks/wh_1", 200, orders_webhook);
+  const auto ran = editing.edit("sed -i -e s,/x,/y, -e /rate/d -e 's/\"5s\"/\"1m\"/'");
   CHECK(ran.code == 0);
   CHECK(ran.out == "wh_1\n");
-  CHECK(bench.daemon.seen().back().body ==
+  CHECK(editing.daemon.seen().back().body ==
         R"({"display_name":"orders","events":["a.b"],"retry":{"initial":60,"window":864000},"status":"active",)"
         R"("timeout":15,"url":"https://o.example/y","description":null,"headers":null,"rate":null})");
-  CHECK(bench.daemon.seen().back().head.find("If-Match: \"4\"\r\n") != std::string::npos);
+  CHECK(editing.daemon.seen().back().head.find("If-Match: \"4\"\r\n") != std::string::npos);
 }
 
 TEST_CASE("a text left as it was sends nothing") {
-  Bench bench;
-  const auto ran = bench.edit("true");
+  Editing editing;
+  const auto ran = editing.edit("true");
   CHECK(ran.code == 0);
   CHECK(ran.err == "nothing was changed\n");
-  CHECK(bench.daemon.seen().size() == 1);
+  CHECK(editing.daemon.seen().size() == 1);
 }
 
 TEST_CASE("an editor that fails sends nothing") {
-  Bench bench;
-  CHECK(bench.edit("false").code == 1);
-  CHECK(bench.daemon.seen().size() == 1);
+  Editing editing;
+  CHECK(editing.edit("false").code == 1);
+  CHECK(editing.daemon.seen().size() == 1);
 }
 
 TEST_CASE("a conflict shows both versions and keeps the user's text") {
-  Bench bench;
-  bench.daemon.answer("GET /v1/webhooks/wh_1", 200,
-                      R"({"id":"wh_1","display_name":"orders","url":"https://theirs.example/","events":["a.b"]})",
-                      "ETag: \"5\"\r\n");
-  bench.daemon.answer("PATCH /v1/webhooks/wh_1", 412, R"({"code":"version_mismatch","detail":"it was edited"})");
-  const auto ran = bench.edit("sed -i s,o.example/x,mine.example/,");
+  Editing editing;
+  editing.daemon.answer("GET /v1/webhooks/wh_1", 200,
+                        R"({"id":"wh_1","display_name":"orders","url":"https://theirs.example/","events":["a.b"]})",
+                        "ETag: \"5\"\r\n");
+  editing.daemon.answer("PATCH /v1/webhooks/wh_1", 412, R"({"code":"version_mismatch","detail":"it was edited"})");
+  const auto ran = editing.edit("sed -i s,o.example/x,mine.example/,");
   CHECK(ran.code == 5);
   CHECK(ran.err.find("--- as it is now\n") != std::string::npos);
   CHECK(ran.err.find("url = \"https://theirs.example/\"") != std::string::npos);
@@ -81,8 +81,8 @@ TEST_CASE("a conflict shows both versions and keeps the user's text") {
 }
 
 TEST_CASE("a text that cannot be read is kept, and the line is named") {
-  Bench bench;
-  const auto ran = bench.edit("sed -i '2s/.*/broken/'");
+  Editing editing;
+  const auto ran = editing.edit("sed -i '2s/.*/broken/'");
   CHECK(ran.code == 2);
   CHECK(ran.err.find(".toml:2: ") != std::string::npos);
   CHECK(::unlink(kept_file(ran).c_str()) == 0);

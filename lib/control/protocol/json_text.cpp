@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t depth_max = 256;  // of the stack; callers ask for less
 constexpr std::size_t members_max =
     256;  // top-level; no request of ours has as many, and repetition is looked for in all
-constexpr std::size_t name_shown_max = 64;  // of a member name in an error
 
 constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 constexpr bool is_hex(char c) { return base::is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }

@@ -21,6 +21,8 @@
 
 namespace webhookd::protocol {
 
+inline constexpr std::size_t name_shown_max = 64;  // bytes of a member's name in an error
+
 enum class JsonKind { object, array, string, number, boolean, null };
 
 struct JsonMember {

@@ -10,7 +10,6 @@ namespace webhookd::protocol {
 namespace {
 
 constexpr double seconds_max = 1e10;
-constexpr std::size_t name_shown_max = 64;
 
 }  // namespace
 

@@ -200,15 +200,15 @@ void read_sort(const std::string& text, WebhookFilter& filter, Faults& faults) {
   filter.order = static_cast<WebhookOrder>(found - names.begin());
 }
 
-using W = WebhookFilter;
+using F = WebhookFilter;
 constexpr std::array webhook_parameters = {
-    Parameter<W>{"status", read_webhook_status},
-    Parameter<W>{"event", [](const std::string& text, W& filter, Faults&) { filter.event = text; }},
-    Parameter<W>{"search", [](const std::string& text, W& filter, Faults&) { filter.search = text; }},
-    Parameter<W>{"sort", read_sort},
-    Parameter<W>{"limit",
-                 [](const std::string& text, W& filter, Faults& faults) { filter.limit = read_limit(text, faults); }},
-    Parameter<W>{"cursor", [](const std::string& text, W& filter, Faults&) { filter.cursor = text; }},
+    Parameter<F>{"status", read_webhook_status},
+    Parameter<F>{"event", [](const std::string& text, F& filter, Faults&) { filter.event = text; }},
+    Parameter<F>{"search", [](const std::string& text, F& filter, Faults&) { filter.search = text; }},
+    Parameter<F>{"sort", read_sort},
+    Parameter<F>{"limit",
+                 [](const std::string& text, F& filter, Faults& faults) { filter.limit = read_limit(text, faults); }},
+    Parameter<F>{"cursor", [](const std::string& text, F& filter, Faults&) { filter.cursor = text; }},
 };
 
 using P = PageFilter;
@@ -340,7 +340,7 @@ base::Result<StreamFilter> read_stream_filter(const Query& query) {
 }
 
 base::Result<WebhookFilter> read_webhook_filter(const Query& query) {
-  return read_parameters<W>(query, webhook_parameters);
+  return read_parameters<F>(query, webhook_parameters);
 }
 
 base::Result<PageFilter> read_page_filter(const Query& query) { return read_parameters<P>(query, page_parameters); }

@@ -24,9 +24,9 @@ using namespace std::chrono_literals;
 using TcpSocket = asio::ip::tcp::socket;
 
 constexpr auto scrape_time = 10s;
-constexpr auto accept_pause = 150ms;
+constexpr auto scrape_accept_pause = 150ms;
 constexpr std::size_t scrapes_max = 8;
-constexpr std::size_t head_bytes_max = 8 * 1024;
+constexpr std::size_t scrape_head_bytes_max = 8 * 1024;
 
 struct EngineView {
   engine::EngineFigures engine;
@@ -98,9 +98,9 @@ asio::awaitable<Answer> answer_scrape(Context& context, bool is_known) {
 
 asio::awaitable<void> serve_scrape(Context& context, TcpSocket socket) {
   Scrape scrape(context, std::move(socket));
-  beast::flat_buffer buffer(head_bytes_max);
+  beast::flat_buffer buffer(scrape_head_bytes_max);
   http::request_parser<http::empty_body> parser;
-  parser.header_limit(head_bytes_max);
+  parser.header_limit(scrape_head_bytes_max);
   const auto [error, bytes] = co_await http::async_read_header(scrape.socket(), buffer, parser, as_values);
   if (error) {
     co_return;
@@ -158,7 +158,7 @@ asio::awaitable<void> accept_scrapes(Context& context) {
     }
     if (error) {
       context.world.log.write(base::LogLevel::warning, "accept_failed", {{"error", error.message()}});
-      pause.expires_after(accept_pause);
+      pause.expires_after(scrape_accept_pause);
       co_await pause.async_wait(as_values);
     } else if (context.scrapes < scrapes_max) {
       auto report = [&context](const std::exception_ptr& thrown) { log_scrape_failure(context, thrown); };
