@@ -262,14 +262,14 @@ constexpr std::array message_rules = {
     Rule<M>{"attempt_log", read_log},
 };
 
-struct Draft {
+struct HistoryDraft {
   HistoryRequest request;
   domain::Origin origin;
   bool has_data = false;
   domain::Event& event() { return *request.history.event; }
 };
 
-void read_store(V value, Draft& draft, Faults& faults) {
+void read_store(V value, HistoryDraft& draft, Faults& faults) {
   const Place place = Place::of("store");
   read_text_into(value, place, draft.origin.store, faults);
   const std::string& store = draft.origin.store;
@@ -280,7 +280,7 @@ void read_store(V value, Draft& draft, Faults& faults) {
   }
 }
 
-void read_origin_id(V value, Draft& draft, Faults& faults) {
+void read_origin_id(V value, HistoryDraft& draft, Faults& faults) {
   const auto text = read_string(value, Place::of("id"), faults);
   const auto id = text ? base::parse_event_id(*text) : std::nullopt;
   if (text && (!id || !id->is_set())) {
@@ -289,14 +289,14 @@ void read_origin_id(V value, Draft& draft, Faults& faults) {
   draft.origin.event = id.value_or(base::EventId{});
 }
 
-void read_type(V value, Draft& draft, Faults& faults) {
+void read_event_type(V value, HistoryDraft& draft, Faults& faults) {
   read_text_into(value, Place::of("type"), draft.event().type, faults);
   if (!domain::is_event_type_name(draft.event().type)) {
     add_fault(faults, Place::of("type"), "must be an event type such as subscription.create");
   }
 }
 
-void read_key(V value, Draft& draft, Faults& faults) {
+void read_origin_key(V value, HistoryDraft& draft, Faults& faults) {
   if (kind_of(value) == JsonKind::null) {
     return;
   }
@@ -309,7 +309,7 @@ void read_key(V value, Draft& draft, Faults& faults) {
   }
 }
 
-void read_data_text(V value, Draft& draft, Faults& faults) {
+void read_data_as_text(V value, HistoryDraft& draft, Faults& faults) {
   const Place place = Place::of("data_text");
   draft.has_data = true;
   read_text_into(value, place, draft.event().data, faults);
@@ -318,7 +318,7 @@ void read_data_text(V value, Draft& draft, Faults& faults) {
   }
 }
 
-void read_messages(V value, Draft& draft, Faults& faults) {
+void read_messages(V value, HistoryDraft& draft, Faults& faults) {
   const Place place = Place::of("messages");
   if (!expect_kind(value, JsonKind::array, place, faults)) {
     return;
@@ -332,32 +332,41 @@ void read_messages(V value, Draft& draft, Faults& faults) {
   }
 }
 
-constexpr std::array event_rules = {
-    MemberRule<Draft>{"store", read_store},
-    MemberRule<Draft>{"id", read_origin_id},
-    MemberRule<Draft>{"type", read_type},
-    MemberRule<Draft>{
+constexpr std::array history_rules = {
+    MemberRule<HistoryDraft>{"store", read_store},
+    MemberRule<HistoryDraft>{"id", read_origin_id},
+    MemberRule<HistoryDraft>{"type", read_event_type},
+    MemberRule<HistoryDraft>{
         "timestamp",
-        [](V v, Draft& d, Faults& f) { read_time_into(v, Place::of("timestamp"), d.event().timestamp, f); }},
-    MemberRule<Draft>{
+        [](V v, HistoryDraft& d, Faults& f) { read_time_into(v, Place::of("timestamp"), d.event().timestamp, f); }},
+    MemberRule<HistoryDraft>{
         "accepted_at",
-        [](V v, Draft& d, Faults& f) { read_time_into(v, Place::of("accepted_at"), d.event().accepted_at, f); }},
-    MemberRule<Draft>{"idempotency_key", read_key},
-    MemberRule<Draft>{"messages", read_messages},
-    MemberRule<Draft>{"data",
-                      [](V v, Draft& d, Faults&) {
-                        d.has_data = true;
-                        d.event().data = v;
-                      }},
-    MemberRule<Draft>{"data_text", read_data_text},
+        [](V v, HistoryDraft& d, Faults& f) { read_time_into(v, Place::of("accepted_at"), d.event().accepted_at, f); }},
+    MemberRule<HistoryDraft>{"idempotency_key", read_origin_key},
+    MemberRule<HistoryDraft>{"messages", read_messages},
+    MemberRule<HistoryDraft>{"data",
+                             [](V v, HistoryDraft& d, Faults&) {
+                               d.has_data = true;
+                               d.event().data = v;
+                             }},
+    MemberRule<HistoryDraft>{"data_text", read_data_as_text},
 };
 
 }  // namespace
 
-void append_history_head(std::string& out, std::string_view store, base::Time now) {
+void append_history_head(std::string& out, const HistoryHead& head) {
   JsonWriter json(out);
-  json.begin_object().name("format").string("webhookd-history").name("version").number(std::uint64_t{1});
-  json.name("store").string(store).name("exported_at").time(now).end_object();
+  json.begin_object().name("format").string(history_format).name("version").number(history_version);
+  json.name("webhookd").string(WEBHOOKD_VERSION).name("store").string(head.store);
+  json.name("exported_at").time(head.exported_at).name("cursor").string(head.cursor).end_object();
+  out += '\n';
+}
+
+void append_history_taken(std::string& out, const HistoryTaken& taken) {
+  JsonWriter json(out);
+  json.begin_object().name("id").text_or_null(taken.id ? base::to_string(*taken.id) : std::string());
+  json.name("known").boolean(taken.known).name("messages").number(taken.messages);
+  json.name("waiting").number(taken.waiting).end_object();
   out += '\n';
 }
 
@@ -395,10 +404,10 @@ base::Result<HistoryRequest> read_history(std::string_view line, std::size_t dat
   if (!members) {
     return members.error();
   }
-  Draft draft;
+  HistoryDraft draft;
   draft.request.history.event = std::make_shared<domain::Event>();
   Faults faults;
-  read_members(*members, event_rules, draft, faults);
+  read_members(*members, history_rules, draft, faults);
   for (const std::string_view name : {"store", "id", "type", "timestamp", "accepted_at", "messages"}) {
     if (std::none_of(members->begin(), members->end(), [&](const JsonMember& member) { return member.name == name; })) {
       add_fault(faults, Place::of(name), "is required");

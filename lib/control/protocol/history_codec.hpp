@@ -1,7 +1,8 @@
-// Histories in JSON: what GET /v1/history gives and POST /v1/history takes, one event a line, so that data can leave a
+// Histories in JSON: what GET /v1/admin/history gives and POST takes, one event a line, so that data can leave a
 // daemon and enter another.
 //
-//   {"format":"webhookd-history","version":1,"store":"<id>","exported_at"}                                  first line
+//   {"format":"webhookd-history","version":1,"webhookd":"<its version>","store":"<id>","exported_at","cursor"}
+//                                                                                                           first line
 //   {"store","id":"evt_…","type","timestamp","accepted_at","idempotency_key":"…"|null,"messages":[message …],"data":…}
 //   {"complete":true,"events":2,"messages":5,"damaged":0}                                                    last line
 //
@@ -18,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +30,16 @@
 
 namespace webhookd::protocol {
 
-void append_history_head(std::string& out, std::string_view store, base::Time now);
+inline constexpr std::string_view history_format = "webhookd-history";
+inline constexpr std::uint64_t history_version = 1;
+
+// `cursor` is the position in the feed of changes at which the export began.
+struct HistoryHead {
+  std::string store;
+  base::Time exported_at{};
+  std::string cursor;
+};
+void append_history_head(std::string& out, const HistoryHead& head);
 struct HistoryTotals {
   std::uint64_t events = 0;
   std::uint64_t messages = 0;
@@ -43,6 +54,15 @@ struct HistoryRequest {
   domain::EventHistory history;       // the event's origin is set; its own id, and those of messages, are not
   std::vector<std::string> webhooks;  // names, in the order of the messages
 };
+// What became of a line.
+struct HistoryTaken {
+  std::optional<base::EventId> id;  // none in a dry run
+  bool known = false;
+  std::uint64_t messages = 0;
+  std::uint64_t waiting = 0;
+};
+void append_history_taken(std::string& out, const HistoryTaken& taken);
+
 // `data_bytes_max` bounds the data. Errors name the field.
 base::Result<HistoryRequest> read_history(std::string_view line, std::size_t data_bytes_max);
 

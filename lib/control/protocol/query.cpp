@@ -343,6 +343,14 @@ base::Result<WebhookFilter> read_webhook_filter(const Query& query) {
   return read_parameters<F>(query, webhook_parameters);
 }
 
+base::Result<HistoryFilter> read_history_filter(const Query& query) {
+  auto filter = read_message_filter(query);
+  if (!filter) {
+    return filter.error();
+  }
+  return HistoryFilter{std::move(filter->webhook), std::move(filter->type), filter->since, filter->until};
+}
+
 base::Result<PageFilter> read_page_filter(const Query& query) { return read_parameters<P>(query, page_parameters); }
 
 base::Result<std::optional<base::Time>> read_since(const Query& query) {

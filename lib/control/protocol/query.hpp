@@ -105,6 +105,15 @@ struct PageFilter {
 };
 base::Result<PageFilter> read_page_filter(const Query& query);
 
+// Which events an export has; `webhook` as given, empty: any.
+struct HistoryFilter {
+  std::string webhook;
+  std::string type;
+  std::optional<base::Time> since;
+  std::optional<base::Time> until;
+};
+base::Result<HistoryFilter> read_history_filter(const Query& query);
+
 // Of GET /v1/stats; nothing: not given.
 base::Result<std::optional<base::Time>> read_since(const Query& query);
 base::Result<base::Duration> read_wait(const Query& query);

@@ -66,6 +66,12 @@ constexpr std::array stream_query = {
 };
 constexpr std::array stats_query = {
     QueryParameter{"since", time_schema, "default: an hour ago; at most a day ago, and not before the daemon started"}};
+constexpr std::array history_query = {
+    of_webhook,
+    of_type,
+    QueryParameter{"since", time_schema, "accepted at or after"},
+    QueryParameter{"until", time_schema, "accepted before"},
+};
 constexpr std::array task_query = {limit};
 constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
@@ -78,6 +84,7 @@ constexpr std::array rotate_bodies = {Body{media::json, "Rotation"}};
 constexpr std::array type_bodies = {Body{media::json, "EventTypeRequest"}};
 constexpr std::array reason_bodies = {Body{media::json, "Reason"}};
 constexpr std::array bulk_bodies = {Body{media::json, "BulkRequest"}};
+constexpr std::array history_bodies = {Body{media::ndjson, "HistoryBatch"}};
 constexpr std::array clock_bodies = {Body{media::json, "ClockAdvance"}};
 
 using O = Operation;
@@ -166,6 +173,12 @@ constexpr std::array table = {
     Route{O::back_up, "backUp", "POST", "/v1/admin/backup", Role::admin,
           "A consistent copy of the store, with a head and a seal", no_query, no_body, false, 200, "Backup",
           media::octets},
+    Route{O::export_history, "exportHistory", "GET", "/v1/admin/history", Role::admin,
+          "Events with their messages and attempts, one a line between a head and a last line with the counts",
+          history_query, no_body, false, 200, "HistoryLine", media::ndjson},
+    Route{O::import_history, "importHistory", "POST", "/v1/admin/history", Role::admin,
+          "Takes events from such an export, each wholly or not at all; one that is there already is left alone",
+          change_query, history_bodies, true, 200, "HistoryTaken", media::ndjson},
     Route{O::check_store, "checkStore", "POST", "/v1/admin/check", Role::admin,
           "Reads the whole of a copy of the store, in a process of its own", no_query, no_body, false, 200,
           "CheckReport"},

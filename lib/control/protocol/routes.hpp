@@ -59,6 +59,8 @@ enum class Operation {
   reload,
   show_metrics,
   back_up,
+  export_history,
+  import_history,
   check_store,
 };
 

@@ -217,6 +217,8 @@ Reply advance_clock(Context& context, const Request& request);
 Reply reload(Context& context, const Request& request);
 Reply show_metrics(Context& context, const Request& request);
 Reply back_up(Context& context, const Request& request);
+Reply export_history(Context& context, const Request& request);
+Reply import_history(Context& context, const Request& request);
 Reply check_store(Context& context, const Request& request);
 
 }  // namespace webhookd::server

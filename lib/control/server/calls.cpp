@@ -55,6 +55,8 @@ constexpr std::array handlers = {
     Row{O::reload, reload},
     Row{O::show_metrics, show_metrics},
     Row{O::back_up, back_up},
+    Row{O::export_history, export_history},
+    Row{O::import_history, import_history},
     Row{O::check_store, check_store},
 };
 

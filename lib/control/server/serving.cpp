@@ -159,12 +159,10 @@ Result<Request> read_head(Context& context, Session& session, const Parser& pars
 bool is_event(const Request& request) { return request.route->operation == protocol::Operation::accept_events; }
 
 std::size_t body_bound(const Context& context, const Request& request) {
-  if (!is_event(request)) {
-    return other_body_bytes_max;
+  if (request.media_type == protocol::media::ndjson) {
+    return batch_bytes_max;
   }
-  return request.media_type == protocol::media::ndjson
-             ? batch_bytes_max
-             : context.options.live.event_data_bytes_max + event_envelope_bytes;
+  return is_event(request) ? context.options.live.event_data_bytes_max + event_envelope_bytes : other_body_bytes_max;
 }
 
 Error body_too_large(const Context& context, const Request& request, std::size_t bound) {
