@@ -111,6 +111,10 @@ constexpr std::array recipes = {
               "`whctl top` or `whctl logs --status retrying` says why. One kind of outcome "
               "for all webhooks at once is this side: `dns` the resolver, `connect` and "
               "`timeout` the network, `denied` the policy, `tls` the roots or the clock."},
+    Paragraph{"WebhookdCertificateExpires",
+              "`whctl doctor` names the webhook. Only whoever runs the receiver can renew its certificate; once it has "
+              "expired, attempts fail as `tls` and go on being retried. The date is that of the latest answer, so it "
+              "moves with the first delivery after the renewal."},
     Paragraph{"WebhookdEndpointsDown",
               "`whctl list -o wide` names them, `whctl why MESSAGE` what happens next. When the "
               "receiver is repaired nothing needs to be done; `whctl ping W --wait` or a retry "

@@ -485,6 +485,10 @@ LaneFigures Engine::Impl::lane_figures() {
     figures.inactive += !lane.definition->is_active();
     figures.down += health == domain::Health::down;
     figures.throttled += health == domain::Health::throttled;
+    const auto& expiry = lane.certificate_expires_at;
+    if (expiry && *expiry < figures.certificate_expires_at.value_or(Time::max())) {
+      figures.certificate_expires_at = expiry;
+    }
   });
   return figures;
 }
@@ -495,7 +499,7 @@ std::optional<WebhookFigures> Engine::Impl::webhook_figures(WebhookId webhook) c
     return std::nullopt;
   }
   return WebhookFigures{lane->health.state(now_), lane->in_flight, lane->in_flight + lane->room(),
-                        lane->failures.last_day(now_)};
+                        lane->failures.last_day(now_), lane->certificate_expires_at};
 }
 
 // ---- the facade -----------------------------------------------------------------------------------------------

@@ -62,7 +62,8 @@ struct WebhookFigures {
   domain::Health health = domain::Health::up;
   std::uint32_t in_flight = 0;
   std::uint32_t window = 0;
-  std::uint64_t failed_last_day = 0;  // messages, since the start
+  std::uint64_t failed_last_day = 0;                          // messages, since the start
+  std::optional<Time> certificate_expires_at = std::nullopt;  // the receiver's, when it has answered over TLS
 };
 
 // From what nobody notices to a backlog of a day, in milliseconds.
@@ -76,6 +77,7 @@ struct LaneFigures {
   std::uint64_t inactive = 0;
   std::uint64_t down = 0;
   std::uint64_t throttled = 0;
+  std::optional<Time> certificate_expires_at;  // the first of all receivers'
 };
 
 struct EngineFigures {

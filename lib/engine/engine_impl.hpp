@@ -183,7 +183,7 @@ class Engine::Impl {
 
   // settlement.cpp
   void take_report(AttemptReport report);
-  void learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome);
+  void learn(Lane& lane, const Flight& flight, const AttemptReport& report);
   void put_back(Flight flight);
   void submit_settlements();
   void take_settled(const std::vector<store::Settlement>& settlements, Result<std::vector<store::Settled>> result);

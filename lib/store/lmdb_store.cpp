@@ -349,6 +349,9 @@ class LmdbStore final : public Store {
     figures.webhooks = meta->webhooks;
     figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
+    figures.directory = space_.limits().directory;
+    figures.disk_free_bytes = space_.disk_free_bytes().value_or(0);
+    figures.disk_reserve_bytes = space_.limits().disk_reserve_bytes;
     figures.commits = writer_.commits();
     figures.commit_time = writer_.commit_time();
     figures.damaged_records = damage_.count();

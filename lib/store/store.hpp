@@ -337,9 +337,12 @@ struct StoreFigures {
   std::uint64_t webhooks = 0;
   std::uint64_t used_bytes = 0;
   std::uint64_t quota_bytes = 0;
-  std::uint64_t commits = 0;                              // since open
-  std::uint64_t damaged_records = 0;                      // found since open
-  bool full = false;                                      // new events are refused
+  std::string directory;                 // empty: not on a disk
+  std::uint64_t disk_free_bytes = 0;     // that the store may still take, its own unused pages left out
+  std::uint64_t disk_reserve_bytes = 0;  // of them stay free; below, new events are refused
+  std::uint64_t commits = 0;             // since open
+  std::uint64_t damaged_records = 0;     // found since open
+  bool full = false;                     // new events are refused
   base::DiskHistogram commit_time{base::disk_bounds_us};  // until durable; empty where nobody measures
 };
 

@@ -22,6 +22,9 @@ void write_store(JsonWriter& json, const StoreStatus& store) {
   json.name("webhooks").number(store.webhooks);
   json.name("used_bytes").number(store.used_bytes);
   json.name("quota_bytes").number(store.quota_bytes);
+  json.name("directory").string(store.directory);
+  json.name("disk_free_bytes").number(store.disk_free_bytes);
+  json.name("disk_reserve_bytes").number(store.disk_reserve_bytes);
   json.name("full").boolean(store.full);
   json.name("commits").number(store.commits);
   json.name("damaged_records").number(store.damaged_records);

@@ -2,7 +2,7 @@
 //
 // GET /v1/status:
 //   {"version":"0.1.0","started_at":"…","now":"…","uptime_seconds":12.5,"test_clock":false,"socket":"/run/…",
-//    "store":{"id","schema","events","messages","waiting","webhooks","used_bytes","quota_bytes","full","commits",
+//    "store":{"id","schema","events","messages","waiting","webhooks","used_bytes","quota_bytes","directory","disk_free_bytes","disk_reserve_bytes","full","commits",
 //             "damaged_records"},
 //    "engine":{"in_flight","ready","unsettled","attempts","successes","failures","accepted","next_due":"…"|null}}
 //   Store counts are of what is stored now, `commits` since the store was opened, engine counters since start.
@@ -38,6 +38,9 @@ struct StoreStatus {
   std::uint64_t webhooks = 0;
   std::uint64_t used_bytes = 0;
   std::uint64_t quota_bytes = 0;
+  std::string directory;
+  std::uint64_t disk_free_bytes = 0;
+  std::uint64_t disk_reserve_bytes = 0;
   bool full = false;
   std::uint64_t commits = 0;
   std::uint64_t damaged_records = 0;

@@ -10,9 +10,20 @@ namespace {
 using protocol::JsonWriter;
 
 protocol::StoreStatus status_of(const store::StoreFigures& figures) {
-  return {figures.store_id, figures.schema,   figures.events,         figures.messages,
-          figures.waiting,  figures.webhooks, figures.used_bytes,     figures.quota_bytes,
-          figures.full,     figures.commits,  figures.damaged_records};
+  return {.id = figures.store_id,
+          .schema = figures.schema,
+          .events = figures.events,
+          .messages = figures.messages,
+          .waiting = figures.waiting,
+          .webhooks = figures.webhooks,
+          .used_bytes = figures.used_bytes,
+          .quota_bytes = figures.quota_bytes,
+          .directory = figures.directory,
+          .disk_free_bytes = figures.disk_free_bytes,
+          .disk_reserve_bytes = figures.disk_reserve_bytes,
+          .full = figures.full,
+          .commits = figures.commits,
+          .damaged_records = figures.damaged_records};
 }
 
 protocol::EngineStatus status_of(const engine::EngineFigures& figures) {

@@ -39,6 +39,7 @@ WebhookLive live_of(const std::optional<engine::WebhookFigures>& figures, const 
   if (figures) {
     live.health = figures->health;
     live.failed_last_day = figures->failed_last_day;
+    live.certificate_expires_at = figures->certificate_expires_at;
   }
   return live;
 }
