@@ -29,6 +29,7 @@ struct Settings {
   Duration retention_age{};
   std::uint64_t retention_max_bytes = 0;
   std::uint64_t store_preallocate = 0;
+  std::string secrets_master_key_file;
   std::uint64_t delivery_threads = 0;
   std::uint64_t delivery_max_in_flight = 0;
   std::uint64_t delivery_max_in_flight_per_host = 0;

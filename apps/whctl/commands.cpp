@@ -179,6 +179,21 @@ std::vector<Command> webhook_commands() {
        {{"grace", 0, "D", "how long the old secrets still sign; 24h by default", Role::duration}},
        {{"whctl secret rotate orders --grace 48h", ""}},
        rotate_secret},
+      {"secret rotate-master",
+       "seals all signing secrets in the store with the next master key",
+       {},
+       {{"dry-run", 0, "", "say which key would take the place of which, and change nothing"}},
+       {{"whctl secret rotate-master --dry-run", "are both keys in place?"}, {"whctl secret rotate-master", ""}},
+       rotate_master_key,
+       Manner::plain,
+       "The next key is in the file of the present one with .next behind its name (secrets.master_key_file, or the "
+       "credential master_key). All secrets are sealed anew in one step, or none. From then on the next key is needed; "
+       "while both files are there the daemon starts with whichever it needs, so when this has succeeded, move the "
+       "next "
+       "file over the present one. Backups that were taken before need the key of their time.\n\nA copy of the store "
+       "that somebody already has stays readable with the old key: when that key is known to others, change the "
+       "signing "
+       "secrets as well (whctl secret rotate)."},
   };
 }
 

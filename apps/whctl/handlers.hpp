@@ -38,7 +38,7 @@ Handler verify_signature, sign_body;
 // daemon.cpp
 Handler show_status, show_stats, reload_settings, show_clock, advance_clock, call_api;
 // keeping.cpp
-Handler back_up_store, check_store;
+Handler back_up_store, check_store, rotate_master_key;
 // doctor.cpp
 Handler examine_daemon;
 // help.cpp

@@ -235,6 +235,7 @@ const View& status_view() {
                                            {"Waiting", "store.waiting"},
                                            {"Used", "store.used_bytes", Look::bytes},
                                            {"Quota", "store.quota_bytes", Look::bytes},
+                                           {"Master key", "store.master_key"},
                                            {"Directory", "store.directory"},
                                            {"Disk free", "store.disk_free_bytes", Look::bytes},
                                            {"Full", "store.full"},
@@ -295,6 +296,12 @@ const View& backup_view() {
   static const std::vector<Column> columns{
       {"FILE", "file"}, {"STORE", "store_id"}, {"CREATED", "created_at", Look::time}, {"BYTES", "bytes", Look::bytes}};
   static const View view{"file", "file", columns, columns};
+  return view;
+}
+
+const View& master_key_view() {
+  static const std::vector<Column> columns{{"FROM", "from"}, {"TO", "to"}, {"WEBHOOKS", "webhooks"}};
+  static const View view{"to", "to", columns, columns};
   return view;
 }
 

@@ -67,6 +67,7 @@ inline constexpr std::array<const char*, 14> table_names = {
     "attempts", "due",      "changes",  "by_webhook", "spans", "tasks",  "idempotency"};
 inline constexpr std::string_view schema_key = "schema";
 inline constexpr std::string_view meta_key = "meta";
+inline constexpr std::string_view sealed_key = "sealed";  // the id of the sealer; absent: nothing is sealed
 
 inline constexpr int message_bucket_bits = 13;
 constexpr std::uint64_t message_bucket(std::uint64_t message) { return message >> message_bucket_bits; }

@@ -17,8 +17,9 @@ namespace webhookd::store {
 
 class Changes {
  public:
-  Changes(WriteTransaction& transaction, const TagKeys& tag_keys, Space& space, DamageReport& damage)
-      : transaction_(transaction), rows_(transaction, tag_keys, damage), space_(space) {}
+  Changes(WriteTransaction& transaction, const TagKeys& tag_keys, const Seals& seals, Space& space,
+          DamageReport& damage)
+      : transaction_(transaction), rows_(transaction, tag_keys, seals, damage), space_(space) {}
 
   // Before the first change: reads what is kept of the whole store. Refused when that cannot be read.
   Result<void> begin();
@@ -39,6 +40,7 @@ class Changes {
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  Result<Resealed> reseal(const Sealer& sealer);
   Result<Expired> expire(const ExpireStep& step);
   Result<domain::EventType> put_type(const domain::EventType& type);
   Result<std::string> remove_type(const std::string& name);
@@ -78,6 +80,7 @@ class Changes {
   Lookup<domain::Webhook> find_webhook(WebhookId id);
   Result<void> check_name_is_free(const domain::Webhook& webhook);
   void store_webhook(const domain::Webhook& webhook);
+  void store_webhook(const domain::Webhook& webhook, const Sealer* sealer);
 
   std::size_t remove_messages(std::uint64_t webhook, std::size_t limit, std::uint64_t& bucket);
   std::size_t remove_message(const WebhookMessage& entry);

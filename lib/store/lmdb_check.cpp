@@ -105,7 +105,7 @@ bool WholeReading::is_deleting(std::uint64_t webhook) { return has(Table::deleti
 
 std::optional<domain::Webhook> WholeReading::webhook_at(std::uint64_t sequence) {
   const auto record = view_.get(Table::webhooks, sequence_key(sequence).view());
-  auto webhook = record ? decode_webhook(sequence, meta_.tag_keys, *record) : base::Error{};
+  auto webhook = record ? decode_webhook(sequence, meta_.tag_keys, *record, nullptr) : base::Error{};
   return webhook ? std::optional(std::move(*webhook)) : std::nullopt;
 }
 
@@ -117,7 +117,7 @@ std::optional<MessageRecord> WholeReading::message_at(std::uint64_t sequence) {
 
 void WholeReading::webhook_row(std::string_view key, std::string_view value) {
   const std::uint64_t sequence = sequence_of(key);
-  const auto webhook = sound(decode_webhook(sequence, meta_.tag_keys, value));
+  const auto webhook = sound(decode_webhook(sequence, meta_.tag_keys, value, nullptr));
   if (sequence == 0 || sequence >= meta_.next_webhook) {
     find("webhook number " + std::to_string(sequence) + " was never given");
   }

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
+#include <future>
 #include <utility>
 
 #include "base/random.hpp"
@@ -133,16 +135,38 @@ Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const Lmd
   return env;
 }
 
-Result<Meta> read_identity(const Env& env, DamageReport& damage) {
+// Of what the store is sealed with, if it is, there must be the sealer.
+Result<void> check_sealer(const std::string& key_id, const std::vector<SealerRef>& sealers) {
+  const bool is_there = std::any_of(sealers.begin(), sealers.end(),
+                                    [&key_id](const SealerRef& sealer) { return sealer->key_id() == key_id; });
+  if (key_id.empty() || is_there) {
+    return {};
+  }
+  std::string given = sealers.empty() ? "none is given" : "given is";
+  for (const SealerRef& sealer : sealers) {
+    given += (&sealer == sealers.data() ? " " : " and ") + sealer->key_id();
+  }
+  return Error{ErrorCode::invalid_field,
+               "the store is sealed with the master key " + key_id + ", and " + given +
+                   ": give that key (secrets.master_key_file); another one takes its place by `whctl secret "
+                   "rotate-master`",
+               {}};
+}
+
+Result<Meta> read_identity(const Env& env, const std::vector<SealerRef>& sealers, DamageReport& damage) {
   ReadPool pool(env);
   ReadTransaction transaction(pool);
-  Rows rows(transaction, 0, damage);
+  const Seals none;
+  Rows rows(transaction, 0, none, damage);
   auto meta = rows.meta();
   if (!meta) {
     return meta.error();
   }
   if (!*meta) {
     return Error{ErrorCode::internal, "the record of the store itself is missing: restore the store from a backup", {}};
+  }
+  if (auto sealer = check_sealer(rows.sealed_with(), sealers); !sealer) {
+    return sealer.error();
   }
   return **meta;
 }
@@ -170,11 +194,12 @@ class LmdbStore final : public Store {
         tag_keys_(meta.tag_keys),
         quota_bytes_(options.quota_bytes),
         damage_(log),
+        seals_(options.sealers),
         reads_(*env_),
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
         waiters_(meta.next_number - 1),
-        writer_(*env_, tag_keys_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
-                options.stopwatch, log),
+        writer_(*env_, tag_keys_, seals_, space_, damage_, waiters_,
+                {options.commit_records_max, options.commit_bytes_max}, options.stopwatch, log),
         copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
 
   // Writes.
@@ -220,6 +245,12 @@ class LmdbStore final : public Store {
   void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
     write(limit * 5, 0, std::move(done),
           [webhook, limit](Changes& changes) { return changes.purge_webhook(webhook, limit); });
+  }
+  void reseal(SealerRef sealer, Completion<Resealed> done) override {
+    if (seals_.find(sealer->key_id()) == nullptr) {
+      seals_.add(sealer);
+    }
+    write(1, 0, std::move(done), [sealer = std::move(sealer)](Changes& changes) { return changes.reseal(*sealer); });
   }
   void expire(ExpireStep step, Completion<Expired> done) override {
     write(step.limit * 6, 0, std::move(done), [step](Changes& changes) { return changes.expire(step); });
@@ -319,7 +350,7 @@ class LmdbStore final : public Store {
   template <class T, class Question>
   Result<T> answer_from_snapshot(Question question) {
     ReadTransaction transaction(reads_);
-    Rows rows(transaction, tag_keys_, damage_);
+    Rows rows(transaction, tag_keys_, seals_, damage_);
     Result<T> answer = transaction.has_failed() ? Result<T>(Error{}) : question(transaction, rows);
     if (transaction.has_failed()) {
       return transaction.failure("reading the store failed");
@@ -349,6 +380,7 @@ class LmdbStore final : public Store {
     figures.webhooks = meta->webhooks;
     figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
+    figures.master_key = rows.sealed_with();
     figures.directory = space_.limits().directory;
     figures.disk_free_bytes = space_.disk_free_bytes().value_or(0);
     figures.disk_reserve_bytes = space_.limits().disk_reserve_bytes;
@@ -365,6 +397,7 @@ class LmdbStore final : public Store {
   TagKeys tag_keys_;
   std::uint64_t quota_bytes_;
   DamageReport damage_;
+  Seals seals_;
   ReadPool reads_;
   Space space_;
   ChangeWaiters waiters_;
@@ -378,6 +411,32 @@ Result<void> settle_identity(const StorePaths& paths, const std::optional<std::s
     return identity;
   }
   return marker ? Result<void>() : write_marker(paths, store_id);
+}
+
+template <class T>
+Result<T> answer_of(const std::function<void(Completion<T>)>& ask) {
+  std::promise<Result<T>> promise;
+  auto answer = promise.get_future();
+  ask([&promise](Result<T> result) { promise.set_value(std::move(result)); });
+  return answer.get();
+}
+
+// A store that was never sealed is, once there is something to seal it with.
+Result<void> seal_if_wanted(Store& store, const std::vector<SealerRef>& sealers, base::LogSink& log) {
+  if (sealers.empty()) {
+    return {};
+  }
+  const auto figures = answer_of<StoreFigures>([&](auto done) { store.figures(std::move(done)); });
+  if (!figures || !figures->master_key.empty()) {
+    return figures ? Result<void>() : figures.error();
+  }
+  const auto sealed = answer_of<Resealed>([&](auto done) { store.reseal(sealers.front(), std::move(done)); });
+  if (!sealed) {
+    return sealed.error();
+  }
+  log.write(base::LogLevel::warning, "store_sealed",
+            {{"master_key", sealed->to}, {"webhooks", std::to_string(sealed->webhooks)}});
+  return {};
 }
 
 }  // namespace
@@ -406,7 +465,7 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
     return env.error();
   }
   DamageReport damage(log);
-  const auto meta = read_identity(**env, damage);
+  const auto meta = read_identity(**env, options.sealers, damage);
   if (!meta) {
     return meta.error();
   }
@@ -421,8 +480,12 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
     log.write(base::LogLevel::warning, "flight_journal_failed", {{"detail", flights.error().detail}});
     flights = FlightJournal();
   }
-  return std::unique_ptr<Store>(
-      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), *meta, options, log));
+  std::unique_ptr<Store> store =
+      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), *meta, options, log);
+  if (auto sealed = seal_if_wanted(*store, options.sealers, log); !sealed) {
+    return sealed.error();
+  }
+  return store;
 }
 
 }  // namespace webhookd::store

@@ -54,6 +54,7 @@ class State {
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  Resealed reseal(const Sealer& sealer);
   Expired expire(const ExpireStep& step);
   Result<domain::EventType> put_type(const domain::EventType& type);
   Result<std::string> remove_type(const std::string& name);
@@ -115,6 +116,7 @@ class State {
   std::uint64_t next_number_ = 1;
   std::uint64_t next_webhook_ = 1;
   bool full_ = false;
+  std::string master_key_;  // nothing is at rest here: only the id is kept
   std::map<std::uint64_t, StoredEvent> events_;
   std::map<std::uint64_t, StoredMessage> messages_;
   std::map<std::uint64_t, WebhookState> webhooks_;
@@ -472,6 +474,12 @@ Result<PurgeStep> State::purge_webhook(WebhookId id, std::size_t limit) {
 
 // ---- retention ------------------------------------------------------------------------------------------------
 
+Resealed State::reseal(const Sealer& sealer) {
+  Resealed answer{std::exchange(master_key_, sealer.key_id()), sealer.key_id(), 0};
+  answer.webhooks = answer.from == answer.to ? 0 : webhooks_.size();
+  return answer;
+}
+
 Expired State::expire(const ExpireStep& step) {
   Expired answer;
   answer.after = step.after;
@@ -814,6 +822,7 @@ StoreFigures State::figures() const {
     figures.used_bytes += stored.event->data.size();
   }
   figures.full = full_;
+  figures.master_key = master_key_;
   return figures;
 }
 
@@ -883,6 +892,10 @@ class MemoryStoreImpl final : public MemoryStore {
   }
   void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
     queue([webhook, limit](State& state) { return state.purge_webhook(webhook, limit); }, std::move(done));
+  }
+  void reseal(SealerRef sealer, Completion<Resealed> done) override {
+    queue([sealer = std::move(sealer)](State& state) { return Result<Resealed>(state.reseal(*sealer)); },
+          std::move(done));
   }
   void expire(ExpireStep step, Completion<Expired> done) override {
     queue([step](State& state) { return Result<Expired>(state.expire(step)); }, std::move(done));

@@ -102,8 +102,11 @@ struct EventHeader {
 void encode_meta(const Meta& meta, std::string& out);
 Result<Meta> decode_meta(std::string_view record);
 
-void encode_webhook(const domain::Webhook& webhook, std::string& out);
-Result<domain::Webhook> decode_webhook(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record);
+// Secrets are sealed, but for a null sealer.
+void encode_webhook(const domain::Webhook& webhook, const Sealer* sealer, std::string& out);
+// With null seals a sealed secret stays as it is stored: for those who look at all else.
+Result<domain::Webhook> decode_webhook(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record,
+                                       const Seals* seals);
 
 void encode_counters(std::uint64_t webhook, const WebhookCounters& counters, std::string& out);
 Result<WebhookCounters> decode_counters(std::uint64_t webhook, std::string_view record);

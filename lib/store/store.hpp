@@ -28,6 +28,7 @@
 #include "domain/event_type.hpp"
 #include "domain/message.hpp"
 #include "domain/webhook.hpp"
+#include "store/seals.hpp"
 
 namespace webhookd::store {
 
@@ -188,6 +189,13 @@ struct WebhookWrite {
   std::uint64_t expected_version = 0;
 };
 
+// The store went from one sealer (empty: none) to another.
+struct Resealed {
+  std::string from;
+  std::string to;
+  std::uint64_t webhooks = 0;  // whose secrets were sealed anew
+};
+
 struct PurgeStep {
   std::uint64_t removed = 0;  // messages
   bool done = false;          // nothing of the webhook is left
@@ -337,6 +345,7 @@ struct StoreFigures {
   std::uint64_t webhooks = 0;
   std::uint64_t used_bytes = 0;
   std::uint64_t quota_bytes = 0;
+  std::string master_key;                // the id of what secrets are sealed with; empty: they are not
   std::string directory;                 // empty: not on a disk
   std::uint64_t disk_free_bytes = 0;     // that the store may still take, its own unused pages left out
   std::uint64_t disk_reserve_bytes = 0;  // of them stay free; below, new events are refused
@@ -388,6 +397,8 @@ class Store {
   virtual void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) = 0;
   // Removes up to `limit` messages of a deleting webhook, with attempts and due entries; at the end the webhook itself.
   virtual void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) = 0;
+  // Seals every secret with another sealer, all or none of them; with the present one nothing is done.
+  virtual void reseal(SealerRef sealer, Completion<Resealed> done) = 0;
   virtual void expire(ExpireStep step, Completion<Expired> done) = 0;
   virtual void put_type(domain::EventType type, Completion<domain::EventType> done) = 0;
   virtual void remove_type(std::string name, Completion<std::string> done) = 0;

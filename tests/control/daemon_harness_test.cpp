@@ -66,6 +66,9 @@ class LockedStore final : public store::Store {
   void end_bulk(base::TaskId task, base::Time now, Completion<store::BulkTask> done) override {
     write([&] { inner_->end_bulk(task, now, std::move(done)); });
   }
+  void reseal(store::SealerRef sealer, Completion<store::Resealed> done) override {
+    write([&] { inner_->reseal(std::move(sealer), std::move(done)); });
+  }
   void put_webhook(store::WebhookWrite change, Completion<domain::Webhook> done) override {
     write([&] { inner_->put_webhook(std::move(change), std::move(done)); });
   }

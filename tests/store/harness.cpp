@@ -43,6 +43,10 @@ Result<store::PurgeStep> Asker::purge(WebhookId id, std::size_t limit) {
   return ask<store::PurgeStep>([&](auto done) { store().purge_webhook(id, limit, std::move(done)); });
 }
 
+Result<store::Resealed> Asker::reseal(store::SealerRef sealer) {
+  return ask<store::Resealed>([&](auto done) { store().reseal(std::move(sealer), std::move(done)); });
+}
+
 store::Expired Asker::expire(store::ExpireStep step) {
   return ask<store::Expired>([&](auto done) { store().expire(step, std::move(done)); }).value();
 }

@@ -84,6 +84,7 @@ class Asker {
   Result<domain::Webhook> put_webhook(domain::Webhook webhook, std::uint64_t expected_version = 0);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<store::PurgeStep> purge(WebhookId id, std::size_t limit);
+  Result<store::Resealed> reseal(store::SealerRef sealer);
   store::Expired expire(store::ExpireStep step);
   Result<domain::EventType> put_type(domain::EventType type);
   Result<std::string> remove_type(std::string name);

@@ -59,6 +59,7 @@ enum class Operation {
   reload,
   show_metrics,
   back_up,
+  rotate_master_key,
   check_store,
 };
 

@@ -218,5 +218,6 @@ Reply reload(Context& context, const Request& request);
 Reply show_metrics(Context& context, const Request& request);
 Reply back_up(Context& context, const Request& request);
 Reply check_store(Context& context, const Request& request);
+Reply rotate_master_key(Context& context, const Request& request);
 
 }  // namespace webhookd::server

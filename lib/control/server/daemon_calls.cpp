@@ -18,6 +18,7 @@ protocol::StoreStatus status_of(const store::StoreFigures& figures) {
           .webhooks = figures.webhooks,
           .used_bytes = figures.used_bytes,
           .quota_bytes = figures.quota_bytes,
+          .master_key = figures.master_key,
           .directory = figures.directory,
           .disk_free_bytes = figures.disk_free_bytes,
           .disk_reserve_bytes = figures.disk_reserve_bytes,
