@@ -246,7 +246,9 @@ Result<ExitCode> rotate_master_key(Session& session, const Invocation& invocatio
     session.note(is_new ? "move the file of the next key over the present one now"
                         : "it is sealed with that key already");
   }
-  return session.output().row(master_key_view(), answer->root());
+  const auto printed = session.output().row(master_key_view(), answer->root());
+  if (!printed) return printed.error();
+  return ExitCode::done;
 }
 
 Result<ExitCode> check_store(Session& session, const Invocation& invocation) {

@@ -40,6 +40,7 @@ class Changes {
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  std::string sealed_with() { return rows_.sealed_with(); }
   Result<Resealed> reseal(const Sealer& sealer);
   Result<Expired> expire(const ExpireStep& step);
   Result<domain::EventType> put_type(const domain::EventType& type);

@@ -3,8 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <functional>
-#include <future>
 #include <utility>
 
 #include "base/random.hpp"
@@ -201,6 +199,26 @@ class LmdbStore final : public Store {
         writer_(*env_, tag_keys_, seals_, space_, damage_, waiters_,
                 {options.commit_records_max, options.commit_bytes_max}, options.stopwatch, log),
         copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
+
+  // A store that was never sealed is, before anybody else writes to it.
+  Result<void> seal_if_open(const Sealer& sealer, base::LogSink& log) {
+    WriteTransaction transaction(*env_);
+    Changes changes(transaction, tag_keys_, seals_, space_, damage_);
+    if (auto begun = changes.begin(); !begun || !changes.sealed_with().empty()) {
+      return begun;
+    }
+    const auto sealed = changes.reseal(sealer);
+    if (!sealed) {
+      return sealed.error();
+    }
+    changes.finish();
+    if (!transaction.commit()) {
+      return transaction.failure("cannot seal the store");
+    }
+    log.write(base::LogLevel::warning, "store_sealed",
+              {{"master_key", sealed->to}, {"webhooks", std::to_string(sealed->webhooks)}});
+    return {};
+  }
 
   // Writes.
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
@@ -413,32 +431,6 @@ Result<void> settle_identity(const StorePaths& paths, const std::optional<std::s
   return marker ? Result<void>() : write_marker(paths, store_id);
 }
 
-template <class T>
-Result<T> answer_of(const std::function<void(Completion<T>)>& ask) {
-  std::promise<Result<T>> promise;
-  auto answer = promise.get_future();
-  ask([&promise](Result<T> result) { promise.set_value(std::move(result)); });
-  return answer.get();
-}
-
-// A store that was never sealed is, once there is something to seal it with.
-Result<void> seal_if_wanted(Store& store, const std::vector<SealerRef>& sealers, base::LogSink& log) {
-  if (sealers.empty()) {
-    return {};
-  }
-  const auto figures = answer_of<StoreFigures>([&](auto done) { store.figures(std::move(done)); });
-  if (!figures || !figures->master_key.empty()) {
-    return figures ? Result<void>() : figures.error();
-  }
-  const auto sealed = answer_of<Resealed>([&](auto done) { store.reseal(sealers.front(), std::move(done)); });
-  if (!sealed) {
-    return sealed.error();
-  }
-  log.write(base::LogLevel::warning, "store_sealed",
-            {{"master_key", sealed->to}, {"webhooks", std::to_string(sealed->webhooks)}});
-  return {};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base::LogSink& log) {
@@ -480,12 +472,13 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
     log.write(base::LogLevel::warning, "flight_journal_failed", {{"detail", flights.error().detail}});
     flights = FlightJournal();
   }
-  std::unique_ptr<Store> store =
-      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), *meta, options, log);
-  if (auto sealed = seal_if_wanted(*store, options.sealers, log); !sealed) {
-    return sealed.error();
+  auto store = std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), *meta, options, log);
+  if (!options.sealers.empty()) {
+    if (auto sealed = store->seal_if_open(*options.sealers.front(), log); !sealed) {
+      return sealed.error();
+    }
   }
-  return store;
+  return std::unique_ptr<Store>(std::move(store));
 }
 
 }  // namespace webhookd::store

@@ -427,6 +427,9 @@ struct Daemon::Parts {
       return url.host() == "10.0.0.1" ? std::optional<std::string>("10.0.0.1 is denied by egress.deny") : std::nullopt;
     };
     chosen.generate_secret = numbered_secret;
+    chosen.next_master_key = []() -> base::Result<store::SealerRef> {
+      return base::Error{base::ErrorCode::no_master_key, "put the next key there first", {}};
+    };
     chosen.public_key_text = [](const domain::Secret&) { return std::string("whpk_test"); };
     if (settings.test_clock) {
       chosen.advance_clock = [this](base::Duration by, Completion<base::Time> done) {
