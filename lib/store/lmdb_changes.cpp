@@ -272,6 +272,7 @@ void Changes::turn_off_if_gone(const Message& message, Time now) {
   auto webhook = rows_.webhook(message.webhook.sequence());
   if (webhook && *webhook && make_gone(**webhook, message, now)) {
     store_webhook(**webhook);
+    note_audit(line_of_gone(**webhook, message.id, now));
   }
 }
 
@@ -582,6 +583,16 @@ Result<std::string> Changes::remove_type(const std::string& name) {
   transaction_.remove(Table::types, name);
   changed_ = true;
   return name;
+}
+
+// ---- audit ----------------------------------------------------------------------------------------------------
+
+std::uint64_t Changes::note_audit(AuditLine line) {
+  line.number = meta_.next_number++;
+  encode_audit(line, buffer_);
+  transaction_.append(Table::audit, sequence_key(line.number).view(), buffer_);
+  changed_ = true;
+  return line.number;
 }
 
 // ---- purging --------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 
 #include "store/lmdb_rows_impl.hpp"
 #include "store/lmdb_space_impl.hpp"
+#include "store/rules.hpp"
 
 namespace webhookd::store {
 
@@ -45,6 +46,17 @@ class Changes {
   Result<Expired> expire(const ExpireStep& step);
   Result<domain::EventType> put_type(const domain::EventType& type);
   Result<std::string> remove_type(const std::string& name);
+  // The answer of a change, with its line in the audit when it was made.
+  template <class T>
+  Result<T> noted(Result<T> result, const Audit& audit) {
+    if (result && audit) {
+      AuditLine line = *audit;
+      name_object(line, *result);
+      note_audit(std::move(line));
+    }
+    return result;
+  }
+  std::uint64_t note_audit(AuditLine line);
 
  private:
   // The counters of a webhook that messages of this transaction belong to.
@@ -91,6 +103,7 @@ class Changes {
   // lmdb_expire.cpp
   void expire_messages(const ExpireStep& step, bool is_pressed, Expired& answer);
   void expire_events(const ExpireStep& step, bool is_pressed, Expired& answer);
+  void expire_audit(const ExpireStep& step, Expired& answer);
   void expire_message(const ExpireStep& step, const MessageRecord& record, Expired& answer);
   void expire_event_if_bare(const ExpireStep& step, std::uint64_t event, Expired& answer);
   bool has_messages(const EventHeader& event);

@@ -40,6 +40,7 @@ const std::array<WholeReading::TableCheck, table_names.size()> WholeReading::tab
     {Table::changes, &WholeReading::change_row},
     {Table::by_webhook, &WholeReading::by_webhook_row},
     {Table::tasks, &WholeReading::task_row},
+    {Table::audit, &WholeReading::audit_row},
     {Table::idempotency, &WholeReading::idempotency_row},
 }};
 
@@ -301,6 +302,14 @@ void WholeReading::by_webhook_row(std::string_view key, std::string_view) {
 
 void WholeReading::task_row(std::string_view key, std::string_view value) {
   sound(decode_task(sequence_of(key), meta_.tag_keys, value));
+}
+
+void WholeReading::audit_row(std::string_view key, std::string_view value) {
+  const std::uint64_t number = sequence_of(key);
+  sound(decode_audit(number, value));
+  if (number == 0 || number >= meta_.next_number) {
+    find("line " + std::to_string(number) + " was never given");
+  }
 }
 
 void WholeReading::idempotency_row(std::string_view key, std::string_view value) {

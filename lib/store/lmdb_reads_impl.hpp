@@ -21,6 +21,9 @@ std::vector<domain::EventType> read_types(Rows& rows);
 Result<BulkTask> read_task(Rows& rows, TaskId id);
 std::vector<BulkTask> read_tasks(Rows& rows, std::size_t limit);
 
+// lmdb_audit.cpp: who changed what.
+AuditPage read_audit(Rows& rows, const AuditQuery& query);
+
 // lmdb_due.cpp: the due index.
 DueHeads read_due_heads(Rows& rows, const DueHeadQuery& query);
 Claim read_claim(Rows& rows, const ClaimQuery& query);

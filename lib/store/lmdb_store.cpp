@@ -235,50 +235,66 @@ class LmdbStore final : public Store {
     write(records, 0, std::move(done),
           [messages = std::move(messages)](Changes& changes) { return changes.wait_out(messages); });
   }
-  void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
-    write(4, 0, std::move(done),
-          [message, actor = std::move(actor), now](Changes& changes) { return changes.cancel(message, actor, now); });
+  void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+              Audit audit) override {
+    write(5, 0, std::move(done), [message, actor = std::move(actor), now, audit](Changes& changes) {
+      return changes.noted(changes.cancel(message, actor, now), audit);
+    });
   }
-  void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
-    write(5, 0, std::move(done),
-          [message, actor = std::move(actor), now](Changes& changes) { return changes.retry(message, actor, now); });
+  void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done, Audit audit) override {
+    write(6, 0, std::move(done), [message, actor = std::move(actor), now, audit](Changes& changes) {
+      return changes.noted(changes.retry(message, actor, now), audit);
+    });
   }
-  void begin_bulk(BulkTask task, Completion<BulkTask> done) override {
-    write(2, 0, std::move(done), [task = std::move(task)](Changes& changes) { return changes.begin_bulk(task); });
+  void begin_bulk(BulkTask task, Completion<BulkTask> done, Audit audit) override {
+    write(3, 0, std::move(done),
+          [task = std::move(task), audit](Changes& changes) { return changes.noted(changes.begin_bulk(task), audit); });
   }
   void step_bulk(BulkStep step, Completion<BulkProgress> done) override {
     const std::size_t records = step.messages.size() * 5 + 1;
     write(records, 0, std::move(done), [step = std::move(step)](Changes& changes) { return changes.step_bulk(step); });
   }
-  void end_bulk(TaskId task, Time now, Completion<BulkTask> done) override {
-    write(1, 0, std::move(done), [task, now](Changes& changes) { return changes.end_bulk(task, now); });
+  void end_bulk(TaskId task, Time now, Completion<BulkTask> done, Audit audit) override {
+    write(2, 0, std::move(done),
+          [task, now, audit](Changes& changes) { return changes.noted(changes.end_bulk(task, now), audit); });
   }
   void put_webhook(WebhookWrite request, Completion<domain::Webhook> done) override {
-    write(3, 0, std::move(done),
-          [request = std::move(request)](Changes& changes) { return changes.put_webhook(request); });
+    write(4, 0, std::move(done), [request = std::move(request)](Changes& changes) {
+      return changes.noted(changes.put_webhook(request), request.audit);
+    });
   }
-  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) override {
-    write(3, 0, std::move(done), [webhook](Changes& changes) { return changes.delete_webhook(webhook); });
+  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done, Audit audit) override {
+    write(4, 0, std::move(done),
+          [webhook, audit](Changes& changes) { return changes.noted(changes.delete_webhook(webhook), audit); });
   }
   void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
     write(limit * 5, 0, std::move(done),
           [webhook, limit](Changes& changes) { return changes.purge_webhook(webhook, limit); });
   }
-  void reseal(SealerRef sealer, Completion<Resealed> done) override {
+  void reseal(SealerRef sealer, Completion<Resealed> done, Audit audit) override {
     if (seals_.find(sealer->key_id()) == nullptr) {
       seals_.add(sealer);
     }
-    write(1, 0, std::move(done), [sealer = std::move(sealer)](Changes& changes) { return changes.reseal(*sealer); });
+    write(1, 0, std::move(done), [sealer = std::move(sealer), audit](Changes& changes) {
+      return changes.noted(changes.reseal(*sealer), audit);
+    });
   }
   void expire(ExpireStep step, Completion<Expired> done) override {
     write(step.limit * 6, 0, std::move(done), [step](Changes& changes) { return changes.expire(step); });
   }
-  void put_type(domain::EventType type, Completion<domain::EventType> done) override {
+  void put_type(domain::EventType type, Completion<domain::EventType> done, Audit audit) override {
     const std::size_t bytes = type.schema.size() + type.example.size();
-    write(1, bytes, std::move(done), [type = std::move(type)](Changes& changes) { return changes.put_type(type); });
+    write(2, bytes, std::move(done),
+          [type = std::move(type), audit](Changes& changes) { return changes.noted(changes.put_type(type), audit); });
   }
-  void remove_type(std::string name, Completion<std::string> done) override {
-    write(1, 0, std::move(done), [name = std::move(name)](Changes& changes) { return changes.remove_type(name); });
+  void remove_type(std::string name, Completion<std::string> done, Audit audit) override {
+    write(2, 0, std::move(done), [name = std::move(name), audit](Changes& changes) {
+      return changes.noted(changes.remove_type(name), audit);
+    });
+  }
+  void note_audit(Audit audit, Completion<std::uint64_t> done) override {
+    write(1, 0, std::move(done),
+          [audit](Changes& changes) { return Result<std::uint64_t>(changes.note_audit(*audit)); });
   }
 
   FlightSlot note_flight(const FlightNote& note) override { return flights_.note(note); }
@@ -338,6 +354,9 @@ class LmdbStore final : public Store {
   }
   void list_types(Completion<std::vector<domain::EventType>> done) override {
     read(std::move(done), [](ReadTransaction&, Rows& rows) { return read_types(rows); });
+  }
+  void list_audit(AuditQuery query, Completion<AuditPage> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_audit(rows, query); });
   }
   void figures(Completion<StoreFigures> done) override {
     read(std::move(done), [this](ReadTransaction& transaction, Rows& rows) { return read_figures(transaction, rows); });

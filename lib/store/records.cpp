@@ -666,6 +666,33 @@ Result<BulkTask> decode_task(std::uint64_t sequence, const TagKeys& tag_keys, st
   return finish(reader, std::move(task), [&] { return to_string(id_of<TaskId>(sequence, tag_keys)); });
 }
 
+void encode_audit(const AuditLine& line, std::string& out) {
+  RecordWriter writer(out, version);
+  writer.time(line.at);
+  writer.flag(line.uid.has_value());
+  writer.number(line.uid.value_or(0));
+  for (const std::string* text :
+       {&line.user, &line.role, &line.operation, &line.object, &line.name, &line.detail, &line.reason}) {
+    writer.text(*text);
+  }
+  writer.seal(sequence_key(line.number).view());
+}
+
+Result<AuditLine> decode_audit(std::uint64_t number, std::string_view record) {
+  RecordReader reader(sequence_key(number).view(), record, version);
+  AuditLine line;
+  line.number = number;
+  line.at = reader.time();
+  const bool has_uid = reader.flag();
+  const auto uid = reader.small_number<std::uint32_t>();
+  line.uid = has_uid ? std::optional(uid) : std::nullopt;
+  for (std::string* text :
+       {&line.user, &line.role, &line.operation, &line.object, &line.name, &line.detail, &line.reason}) {
+    *text = reader.text();
+  }
+  return finish(reader, std::move(line), [&] { return "line " + std::to_string(number) + " of the audit"; });
+}
+
 void encode_span(const Span& span, std::string& out) {
   RecordWriter writer(out, version);
   writer.time(span.earliest);

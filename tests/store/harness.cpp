@@ -59,6 +59,16 @@ Result<std::string> Asker::remove_type(std::string name) {
   return ask<std::string>([&](auto done) { store().remove_type(std::move(name), std::move(done)); });
 }
 
+Result<std::uint64_t> Asker::note_audit(store::AuditLine line) {
+  return ask<std::uint64_t>([&](auto done) {
+    store().note_audit(std::make_shared<const store::AuditLine>(std::move(line)), std::move(done));
+  });
+}
+
+store::AuditPage Asker::audit(store::AuditQuery query) {
+  return ask<store::AuditPage>([&](auto done) { store().list_audit(query, std::move(done)); }).value();
+}
+
 store::OpenState Asker::load() {
   return ask<store::OpenState>([&](auto done) { store().load(std::move(done)); }).value();
 }

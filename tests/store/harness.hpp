@@ -88,6 +88,8 @@ class Asker {
   store::Expired expire(store::ExpireStep step);
   Result<domain::EventType> put_type(domain::EventType type);
   Result<std::string> remove_type(std::string name);
+  Result<std::uint64_t> note_audit(store::AuditLine line);
+  store::AuditPage audit(store::AuditQuery query = {});
   store::OpenState load();
   store::DueHeads due_heads(store::DueHeadQuery query);
   store::Claim claim(store::ClaimQuery query);
