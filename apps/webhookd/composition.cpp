@@ -233,7 +233,7 @@ Result<void> apply_settings(House& house, const Settings& settings, const Places
   house.delivery->set_egress(std::move(*policy));
   house.loop->post([&engine = *house.engine, &loop = *house.loop, options = engine_options(settings)] {
     engine.set_limits(options.max_in_flight, options.max_in_flight_per_host);
-    engine.set_retention(options.retention_age, options.retention_max_bytes, loop.now());
+    engine.set_retention(options.retention_age, options.retention_audit_age, options.retention_max_bytes, loop.now());
   });
   log.set_least(parse_log_level(settings.log_level));
   return {};

@@ -55,7 +55,7 @@ const std::array rows = {
              "5290b63d979d4c408ff97c6a05a6780f"},
     LogEvent{"retention",
              LogLevel::info,
-             {"messages", "events"},
+             {"messages", "events", "audit_lines"},
              "A pass of retention ended: so much was removed, because it was old enough or the store too full.",
              "db23e3da2cb44cc7ad1ec9c1808deada"},
     LogEvent{"retention_failed",

@@ -27,6 +27,7 @@ struct Settings {
   std::uint64_t store_quota = 0;
   std::uint64_t store_disk_reserve = 0;
   Duration retention_age{};
+  Duration retention_audit_age{};
   std::uint64_t retention_max_bytes = 0;
   std::uint64_t store_preallocate = 0;
   std::string secrets_master_key_file;

@@ -305,6 +305,20 @@ const View& master_key_view() {
   return view;
 }
 
+const View& audit_view() {
+  static const std::vector<Column> columns{{"TIME", "at", Look::time},
+                                           {"USER", "user"},
+                                           {"OPERATION", "operation"},
+                                           {"OBJECT", "object"},
+                                           {"NAME", "name", Look::text, shrinks},
+                                           {"DETAIL", "detail", Look::text, shrinks},
+                                           {"REASON", "reason", Look::text, shrinks},
+                                           {"UID", "uid", Look::text, stays, wide},
+                                           {"ROLE", "role", Look::text, stays, wide}};
+  static const View view{"number", "object", columns, columns};
+  return view;
+}
+
 const View& check_view() {
   static const std::vector<Column> columns{
       {"Store", "store_id"}, {"Schema", "schema"}, {"Clean", "clean"}, {"Damage", "damage"}};

@@ -152,9 +152,7 @@ void advance(BulkTask& task, const BulkStep& step) {
 bool matches_audit(const AuditQuery& query, const AuditLine& line) {
   const bool is_by_user =
       query.user.empty() || query.user == line.user || (line.uid && query.user == std::to_string(*line.uid));
-  const bool is_operation = query.operation.empty() ||
-                            query.operation == std::string_view(line.operation).substr(0, line.operation.find('.')) ||
-                            query.operation == line.operation;
+  const bool is_operation = query.operation.empty() || query.operation == line.operation;
   const bool is_of_object = query.object.empty() || query.object == line.object || query.object == line.name;
   return is_by_user && is_operation && is_of_object && (!query.since || line.at >= *query.since) &&
          (!query.until || line.at < *query.until);
@@ -172,7 +170,7 @@ AuditLine line_of_gone(const domain::Webhook& webhook, MessageId message, Time n
   line.at = now;
   line.user = "webhookd";
   line.role = "daemon";
-  line.operation = "webhook.deactivate";
+  line.operation = "deactivateWebhook";
   line.object = to_string(webhook.id);
   line.name = webhook.display_name;
   line.detail = "status, status_reason";

@@ -176,7 +176,7 @@ struct AuditLine {
   std::optional<std::uint32_t> uid;  // none: webhookd itself
   std::string user;                  // the name that the user id had then; empty when it had none
   std::string role;
-  std::string operation;  // `webhook.create`, …
+  std::string operation;  // of the API (control/protocol/routes.hpp): `createWebhook`, …
   std::string object;     // id, or name of a type; when empty, the store takes what the change made
   std::string name;       // display name of the webhook, of the message's webhook …; may be empty
   std::string detail;     // what of it: names of members, a filter
@@ -191,9 +191,9 @@ struct AuditQuery {
   std::optional<Time> since;  // inclusive
   std::optional<Time> until;  // exclusive
   std::string user;           // name or user id; empty: any, here and below
-  std::string operation;      // all of it, or what stands before its dot
-  std::string object;         // id or name
-  std::uint64_t before = 0;   // the cursor: go on below this number; 0: from the newest
+  std::string operation;
+  std::string object;        // id or name
+  std::uint64_t before = 0;  // the cursor: go on below this number; 0: from the newest
   std::size_t limit = 50;
   std::size_t scan_limit = 20'000;  // rows looked at, at most
 };

@@ -129,6 +129,15 @@ constexpr std::array schemas = {
         R"({"type":"object","properties":{"now":{"type":"string","format":"date-time"},"test":{"type":"boolean"}}})"},
     Schema{"ClockAdvance", R"({"type":"object","required":["advance"],"additionalProperties":false,"properties":{
 "advance":{"type":"number","description":"seconds"}}})"},
+    Schema{"AuditList",
+           R"({"type":"object","properties":{"items":{"type":"array","items":{"type":"object","properties":{
+"number":{"type":"integer"},"at":{"type":"string","format":"date-time"},
+"uid":{"type":["integer","null"],"description":"null: webhookd by itself"},"user":{"type":["string","null"]},
+"role":{"type":"string"},"operation":{"type":"string","description":"its operationId here"},
+"object":{"type":["string","null"],"description":"an id, or the name of a type"},"name":{"type":["string","null"]},
+"detail":{"type":["string","null"],"description":"what of it: names of members, a filter; never a secret"},
+"reason":{"type":["string","null"],"description":"as given, by the header Webhookd-Reason or in the body"}}}},
+"next_cursor":{"type":["string","null"]}}})"},
     Schema{"MasterKeyRotation", R"({"type":"object","properties":{
 "from":{"type":"string","description":"the id of the key before; the same as `to`: nothing had to be done"},
 "to":{"type":"string"},"webhooks":{"type":"integer","description":"whose secrets were sealed anew"}}})"},

@@ -66,6 +66,15 @@ constexpr std::array stream_query = {
 };
 constexpr std::array stats_query = {
     QueryParameter{"since", time_schema, "default: an hour ago; at most a day ago, and not before the daemon started"}};
+constexpr std::array audit_query = {
+    QueryParameter{"user", text_schema, "name or id of the user who did it"},
+    QueryParameter{"operation", text_schema, "of this API, by its operationId"},
+    QueryParameter{"object", text_schema, "id or name of what it was done to"},
+    QueryParameter{"since", time_schema, "done at or after"},
+    QueryParameter{"until", time_schema, "done before"},
+    limit,
+    cursor,
+};
 constexpr std::array task_query = {limit};
 constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
@@ -166,6 +175,8 @@ constexpr std::array table = {
     Route{O::back_up, "backUp", "POST", "/v1/admin/backup", Role::admin,
           "A consistent copy of the store, with a head and a seal", no_query, no_body, false, 200, "Backup",
           media::octets},
+    Route{O::list_audit, "listAudit", "GET", "/v1/audit", Role::admin, "Who did what, the newest first", audit_query,
+          no_body, false, 200, "AuditList"},
     Route{O::rotate_master_key, "rotateMasterKey", "POST", "/v1/admin/master-key/rotate", Role::admin,
           "Seals all signing secrets with the next master key, in one step", change_query, no_body, false, 200,
           "MasterKeyRotation"},

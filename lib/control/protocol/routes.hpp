@@ -59,6 +59,7 @@ enum class Operation {
   reload,
   show_metrics,
   back_up,
+  list_audit,
   rotate_master_key,
   check_store,
 };

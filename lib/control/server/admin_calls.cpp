@@ -63,6 +63,11 @@ Reply back_up(Context& context, const Request& request) {
   if (!copy) {
     co_return copy.error();
   }
+  auto audit = audit_of(context, request, {}, std::to_string(copy->bytes) + " bytes");
+  const auto noted = co_await note_in_audit(context, std::move(audit));
+  if (!noted) {
+    co_return noted.error();
+  }
   const base::Time now = context.world.clock.now();
   context.world.log.write(base::LogLevel::info, "backup_started", {{"bytes", std::to_string(copy->bytes)}});
   StreamedAnswer stream(request, protocol::media::octets);
@@ -114,9 +119,8 @@ Reply rotate_master_key(Context& context, const Request& request) {
     co_return answer;
   }
   store::Store& store = context.world.store;
-  auto reseal = [&store, sealer = std::move(*next)](Completion<store::Resealed> done) {
-    store.reseal(sealer, std::move(done));
-  };
+  auto reseal = [&store, sealer = std::move(*next), audit = audit_of(context, request)](
+                    Completion<store::Resealed> done) { store.reseal(sealer, std::move(done), audit); };
   const auto resealed = co_await ask<store::Resealed>(context, std::move(reseal));
   if (!resealed) {
     co_return resealed.error();

@@ -56,6 +56,7 @@ constexpr std::array handlers = {
     Row{O::show_metrics, show_metrics},
     Row{O::back_up, back_up},
     Row{O::check_store, check_store},
+    Row{O::list_audit, list_audit},
     Row{O::rotate_master_key, rotate_master_key},
 };
 

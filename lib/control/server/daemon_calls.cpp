@@ -1,4 +1,5 @@
 #include "base/check.hpp"
+#include "base/text.hpp"
 #include "control/protocol/openapi.hpp"
 #include "control/protocol/status_codec.hpp"
 #include "control/server/call_impl.hpp"
@@ -37,6 +38,14 @@ Answer word_answer(std::string_view word) {
   JsonWriter json(answer.body);
   json.begin_object().name("status").string(word).end_object();
   return answer;
+}
+
+std::string keys_of(const std::vector<protocol::SettingChange>& changes) {
+  std::vector<std::string> keys;
+  for (const protocol::SettingChange& change : changes) {
+    keys.push_back(change.key);
+  }
+  return base::join(keys, ", ");
 }
 
 Answer clock_answer(const Context& context, base::Time now) {
@@ -124,6 +133,11 @@ Reply advance_clock(Context& context, const Request& request) {
   if (!now) {
     co_return now.error();
   }
+  auto audit = audit_of(context, request, {}, base::format_duration(*by));
+  const auto noted = co_await note_in_audit(context, std::move(audit));
+  if (!noted) {
+    co_return noted.error();
+  }
   co_return clock_answer(context, *now);
 }
 
@@ -135,6 +149,13 @@ Reply reload(Context& context, const Request& request) {
   const auto changes = co_await ask<std::vector<protocol::SettingChange>>(context, std::move(begin));
   if (!changes) {
     co_return changes.error();
+  }
+  if (!request.dry_run) {
+    auto audit = audit_of(context, request, {}, keys_of(*changes));
+    const auto noted = co_await note_in_audit(context, std::move(audit));
+    if (!noted) {
+      co_return noted.error();
+    }
   }
   Answer answer;
   JsonWriter json(answer.body);
