@@ -29,6 +29,7 @@
 #include "options.hpp"
 #include "policies.hpp"
 #include "pulse.hpp"
+#include "sealing.hpp"
 #include "store/lmdb_store.hpp"
 
 namespace webhookd::daemon {
@@ -73,8 +74,13 @@ net::EngineLoop::TestClock make_test_clock(const Places& places) {
   return clock;
 }
 
-store::LmdbOptions store_options(const Settings& settings, const Places& places) {
+Result<store::LmdbOptions> store_options(const Settings& settings, const Places& places) {
   store::LmdbOptions options;
+  auto sealers = read_master_keys(master_key_path(settings));
+  if (!sealers) {
+    return sealers.error();
+  }
+  options.sealers = std::move(*sealers);
   options.directory = places.data_dir;
   options.quota_bytes = settings.store_quota;
   options.disk_reserve_bytes = settings.store_disk_reserve;
@@ -192,6 +198,7 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
   options.started_at = house.loop->now();
   options.generate_secret = crypto::generate_secret;
   options.public_key_text = crypto::public_key_text;
+  options.next_master_key = [path = master_key_path(settings)] { return read_next_master_key(path); };
   options.reload = [&house](bool dry_run, auto done) { house.reloader->ask(dry_run, std::move(done)); };
   options.check_copy = [&house](std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done) {
     house.checks.start(std::move(copy), std::move(done));
@@ -226,7 +233,7 @@ Result<void> apply_settings(House& house, const Settings& settings, const Places
   house.delivery->set_egress(std::move(*policy));
   house.loop->post([&engine = *house.engine, &loop = *house.loop, options = engine_options(settings)] {
     engine.set_limits(options.max_in_flight, options.max_in_flight_per_host);
-    engine.set_retention(options.retention_age, options.retention_max_bytes, loop.now());
+    engine.set_retention(options.retention_age, options.retention_audit_age, options.retention_max_bytes, loop.now());
   });
   log.set_least(parse_log_level(settings.log_level));
   return {};
@@ -289,7 +296,11 @@ void harden_process() {
 
 Result<void> start_house(House& house, const Settings& settings, const Places& places, Supervisor& supervisor,
                          base::LogSink& log) {
-  auto store = store::open_lmdb_store(store_options(settings, places), log);
+  const auto options = store_options(settings, places);
+  if (!options) {
+    return options.error();
+  }
+  auto store = store::open_lmdb_store(*options, log);
   if (!store) {
     return store.error();
   }
@@ -323,6 +334,9 @@ int serve_signals(House& house, Supervisor& supervisor) {
 }  // namespace
 
 Result<void> check_settings(const Settings& settings, const Places& places) {
+  if (auto keys = read_master_keys(master_key_path(settings)); !keys) {
+    return keys.error();
+  }
   if (auto policy = egress_policy(settings); !policy) {
     return policy.error();
   }

@@ -105,7 +105,8 @@ int run(const Options& options) {
   if (auto ran = run_daemon(
           *settings, *places, [&options] { return load_settings(options); }, **supervisor, log);
       !ran) {
-    return complain(ran.error(), exit_failure);
+    const bool is_configuration = ran.error().code == base::ErrorCode::invalid_field;
+    return complain(ran.error(), is_configuration ? exit_bad_configuration : exit_failure);
   }
   return 0;
 }

@@ -37,10 +37,14 @@ ManualPage daemon_page() {
           "to `store.schema-N` before it is migrated at the start; one of a newer schema is refused. The copies are "
           "removed by people alone.")
       .paragraph(
-          "Signing secrets are kept as they are. The data directory has mode 0700 and its files 0600; whoever reads "
-          "them, "
-          "or a backup, has the secrets.");
+          "Signing secrets are kept as they are, unless there is a master key (`secrets.master_key_file`), with which "
+          "they are sealed. The data directory has mode 0700 and its files 0600; without a master key whoever reads "
+          "them, or a backup, has the secrets. `webhookd-operations(7)` says how a key is made and replaced.");
   page.section("ENVIRONMENT").begin_list();
+  page.item(
+      "CREDENTIALS_DIRECTORY",
+      "Where the service manager puts credentials (`LoadCredential=`). A file `master_key` in it is the master key "
+      "when `secrets.master_key_file` is not set.");
   page.item("XDG_STATE_HOME",
             "For a user: the data directory is `$XDG_STATE_HOME/webhookd`, or `~/.local/state/webhookd`.");
   page.item("XDG_RUNTIME_DIR", "For a user: the socket is `$XDG_RUNTIME_DIR/webhookd.sock`.").end_list();

@@ -111,6 +111,10 @@ constexpr std::array recipes = {
               "`whctl top` or `whctl logs --status retrying` says why. One kind of outcome "
               "for all webhooks at once is this side: `dns` the resolver, `connect` and "
               "`timeout` the network, `denied` the policy, `tls` the roots or the clock."},
+    Paragraph{"WebhookdCertificateExpires",
+              "`whctl doctor` names the webhook. Only whoever runs the receiver can renew its certificate; once it has "
+              "expired, attempts fail as `tls` and go on being retried. The date is that of the latest answer, so it "
+              "moves with the first delivery after the renewal."},
     Paragraph{"WebhookdEndpointsDown",
               "`whctl list -o wide` names them, `whctl why MESSAGE` what happens next. When the "
               "receiver is repaired nothing needs to be done; `whctl ping W --wait` or a retry "
@@ -144,6 +148,37 @@ void add_service(Mdoc& page) {
       .paragraph(
           "Stopping lets requests in flight end for up to 8 seconds. What has not ended then is made again after the "
           "next start, under the same id.");
+}
+
+void add_secrets(Mdoc& page) {
+  page.section("SECRETS AT REST")
+      .paragraph(
+          "With a master key the signing secrets are sealed in the store (AES-256-GCM, each bound to its webhook), and "
+          "so in every backup; payloads and messages are not. The key is a file of 64 hexadecimal digits that only the "
+          "user of the daemon may read, or a credential:")
+      .literal({"umask 077; openssl rand -hex 32 > /etc/webhookd/master_key",
+                "chown webhookd: /etc/webhookd/master_key   # and secrets.master_key_file in webhookd.toml",
+                "LoadCredential=master_key:/etc/webhookd/master_key   # or this, by systemctl edit webhookd"})
+      .paragraph(
+          "At the first start with a key everything is sealed, and `store_sealed` is logged. From then on the daemon "
+          "ends with exit status 78 when the key is missing or another one, and says which it wants; `whctl status` "
+          "shows the key's id, which is a hash and no secret. Keep a copy of the key apart from the backups: without "
+          "it "
+          "a backup opens for nobody. There is no way back to a store that is not sealed.")
+      .paragraph(
+          "To replace the key, put the next one beside it with `.next` behind its name (of a credential: "
+          "`LoadCredential=master_key.next:...`, and restart), seal everything with it, and move it over the old one:")
+      .literal({"openssl rand -hex 32 > /etc/webhookd/master_key.next; chown webhookd: /etc/webhookd/master_key.next",
+                "whctl secret rotate-master --dry-run", "whctl secret rotate-master",
+                "mv /etc/webhookd/master_key.next /etc/webhookd/master_key"})
+      .paragraph(
+          "Sealing anew is one transaction: a kill at any moment leaves the store sealed with the one key or with the "
+          "other, and while both files are there the daemon starts with whichever it needs.")
+      .paragraph(
+          "What was stored before there was a key may still lie in unused pages of the store's file and in old "
+          "backups; "
+          "after a key became known to others, so may what it had sealed. Against both helps to change the secrets "
+          "themselves: `whctl secret rotate`.");
 }
 
 void add_metrics(Mdoc& page) {
@@ -190,6 +225,7 @@ ManualPage operations_page() {
   add_list(page, failures);
   page.section("RECIPES").paragraph("By the alert that rings.");
   add_list(page, recipes);
+  add_secrets(page);
   add_metrics(page);
   add_log_events(page);
   page.section("FILES").begin_list();

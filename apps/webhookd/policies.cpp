@@ -89,6 +89,7 @@ engine::EngineOptions engine_options(const Settings& settings) {
   options.max_in_flight_per_host = static_cast<std::uint32_t>(settings.delivery_max_in_flight_per_host);
   options.idempotency_window = settings.events_idempotency_window;
   options.retention_age = settings.retention_age;
+  options.retention_audit_age = settings.retention_audit_age;
   options.retention_max_bytes =
       settings.retention_max_bytes != 0 ? settings.retention_max_bytes : settings.store_quota / 10 * 9;
   return options;

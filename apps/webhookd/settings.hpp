@@ -27,8 +27,10 @@ struct Settings {
   std::uint64_t store_quota = 0;
   std::uint64_t store_disk_reserve = 0;
   Duration retention_age{};
+  Duration retention_audit_age{};
   std::uint64_t retention_max_bytes = 0;
   std::uint64_t store_preallocate = 0;
+  std::string secrets_master_key_file;
   std::uint64_t delivery_threads = 0;
   std::uint64_t delivery_max_in_flight = 0;
   std::uint64_t delivery_max_in_flight_per_host = 0;

@@ -91,7 +91,6 @@ const Argument webhooks_argument{"WEBHOOK", Role::webhook, "ids, unique id prefi
 const Argument messages_argument{"MESSAGE", Role::message, "ids or unique id prefixes", optional, repeated};
 const Argument type_argument{"TYPE", Role::event_type, "a type of the catalogue"};
 const Flag wait_timeout_flag{"timeout", 0, "D", "with --wait: at most this long; for ever by default", Role::duration};
-const Flag reason_flag{"reason", 0, "TEXT", "why, kept with the message"};
 
 std::vector<Command> webhook_commands() {
   return {
@@ -179,6 +178,21 @@ std::vector<Command> webhook_commands() {
        {{"grace", 0, "D", "how long the old secrets still sign; 24h by default", Role::duration}},
        {{"whctl secret rotate orders --grace 48h", ""}},
        rotate_secret},
+      {"secret rotate-master",
+       "seals all signing secrets in the store with the next master key",
+       {},
+       {{"dry-run", 0, "", "say which key would take the place of which, and change nothing"}},
+       {{"whctl secret rotate-master --dry-run", "are both keys in place?"}, {"whctl secret rotate-master", ""}},
+       rotate_master_key,
+       Manner::plain,
+       "The next key is in the file of the present one with .next behind its name (secrets.master_key_file, or the "
+       "credential master_key). All secrets are sealed anew in one step, or none. From then on the next key is needed; "
+       "while both files are there the daemon starts with whichever it needs, so when this has succeeded, move the "
+       "next "
+       "file over the present one. Backups that were taken before need the key of their time.\n\nA copy of the store "
+       "that somebody already has stays readable with the old key: when that key is known to others, change the "
+       "signing "
+       "secrets as well (whctl secret rotate)."},
   };
 }
 
@@ -291,7 +305,7 @@ std::vector<Command> message_commands() {
       {"retry",
        "makes messages due now",
        {messages_argument},
-       joined({reason_flag}, bulk_flags()),
+       bulk_flags(),
        {{"whctl retry msg_0000000000000 --reason 'receiver repaired'", ""},
         {"whctl retry --webhook orders --code 5xx --since 1h --dry-run", "how many would that be?"},
         {"whctl retry --webhook orders --rate 50/s", "all that has failed"}},
@@ -301,7 +315,7 @@ std::vector<Command> message_commands() {
       {"cancel",
        "ends waiting messages, or stops a task",
        {messages_argument},
-       joined({reason_flag}, bulk_flags()),
+       bulk_flags(),
        {{"whctl cancel msg_0000000000000", ""},
         {"whctl cancel --webhook orders --event api.update", "asks on a terminal; elsewhere it needs --yes", 2},
         {"whctl cancel --webhook orders --event api.update --yes", "in a script"}},
@@ -500,6 +514,25 @@ std::vector<Command> tool_commands() {
        {{"input", 0, "FILE", "the body; - reads standard input", Role::file}},
        {{"whctl api GET /v1/status", ""}},
        call_api},
+      {"audit",
+       "shows who changed what, the newest first",
+       {{"OBJECT", Role::subject, "only what was done to this: an id, or a name as it was then", optional}},
+       {{"user", 0, "USER", "only what this user did, by name or user id"},
+        {"operation", 0, "NAME", "only this operation of the API, such as patchWebhook or cancelMessage"},
+        {"since", 0, "T", "done at or after: a time, a date, today, yesterday, or how long ago (1h)", Role::time},
+        {"until", 0, "T", "done before", Role::time},
+        {"number", 'n', "N", "how many; 50 by default", Role::number}},
+       {{"whctl audit --since today", "what happened today?"},
+        {"whctl audit orders", "who changed this webhook?"},
+        {"whctl audit --user alice -o json -n 1000", "for a report"}},
+       show_audit,
+       Manner::paged,
+       "There is a line for every change of webhooks, secrets, event types and messages, for tasks, reloads and "
+       "backups, "
+       "and for every look at secrets; emitting is the traffic and has none. A line is stored in the transaction of "
+       "its "
+       "change, with the user of the connection, the user's role, and the reason that --reason gave. It holds no "
+       "secrets, and is kept for retention.audit_age."},
       {"doctor",
        "says what is wrong with the daemon, or soon will be, and what to do",
        {},
@@ -573,6 +606,7 @@ const std::vector<Flag>& global_flags() {
       {"color", 0, "WHEN", "colours", Role::text, optional, once, {"auto", "always", "never"}},
       {"connect-timeout", 0, "D", "for the connection to the daemon; 5s by default", Role::duration},
       {"wait-daemon", 0, "D", "wait this long for a daemon that is not there yet", Role::duration},
+      {"reason", 0, "TEXT", "why, for the audit; retry and cancel keep it with the message as well"},
       {"yes", 'y', "", "yes to every question"},
       {"no-input", 0, "", "ask nothing"},
       {"help", 'h', "", "explain the command"},

@@ -16,7 +16,7 @@ using client::Result;
 
 namespace {
 
-constexpr std::size_t listed_max = 1'000'000;
+constexpr std::size_t webhooks_listed_max = 1'000'000;
 
 std::string folder_of(const std::string& file) {
   const auto slash = file.rfind('/');
@@ -33,7 +33,7 @@ Result<Manifest> read_file(Session& session, const Invocation& invocation) {
 // In the order of their names, whatever order they were made in.
 Result<std::vector<std::string>> declared_all(Session& session, const std::string& target, std::string_view name,
                                               std::string (*declared)(Json)) {
-  auto listed = session.list(target, listed_max);
+  auto listed = session.list(target, webhooks_listed_max);
   if (!listed) return listed.error();
   auto& items = listed->items;
   std::sort(items.begin(), items.end(), [&](Json a, Json b) { return a[name].text() < b[name].text(); });

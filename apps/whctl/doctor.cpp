@@ -8,6 +8,7 @@
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -52,11 +53,15 @@ using Findings = std::vector<Finding>;
 constexpr double nearly_full = 0.8;
 constexpr base::Duration clock_tolerance = 5s;
 constexpr base::Duration long_wait = 24h;
+constexpr base::Duration certificate_notice = 14 * 24h;
+constexpr double mebibyte = 1024 * 1024;
 constexpr std::size_t webhooks_max = 10'000;
 constexpr std::size_t lookups_max = 64;
 constexpr auto lookup_time = 5s;
 
 std::string percent(double share) { return std::to_string(static_cast<int>(share * 100)) + " %"; }
+
+std::string mebibytes(double bytes) { return std::to_string(static_cast<std::uint64_t>(bytes / mebibyte)) + " MiB"; }
 
 std::string name_of(Json webhook) { return safe_line(webhook["display_name"].text()); }
 
@@ -110,6 +115,25 @@ void check_store(const Facts& facts, Findings& findings) {
   }
 }
 
+void check_disk(const Facts& facts, Findings& findings) {
+  const Json store = facts.status["store"];
+  const double free = store["disk_free_bytes"].number().value_or(0);
+  const double reserve = store["disk_reserve_bytes"].number().value_or(0);
+  const double promised = store["quota_bytes"].number().value_or(0) - store["used_bytes"].number().value_or(0);
+  if (store["directory"].text().empty() || store["full"].truth()) return;
+  if (free < 2 * reserve) {
+    findings.push_back({Severity::warning, "disk",
+                        mebibytes(free) + " are left on the disk of the store; below " + mebibytes(reserve) +
+                            " new events are refused",
+                        "free room on it; store.disk_reserve sets the line"});
+  } else if (free - reserve < promised) {
+    findings.push_back(
+        {Severity::warning, "disk",
+         "the quota lets the store grow by " + mebibytes(promised) + ", its disk by " + mebibytes(free - reserve),
+         "lower store.quota, or give the store a larger disk"});
+  }
+}
+
 void check_descriptors(const Facts& facts, Findings& findings) {
   const double open = metric(facts, "process_open_fds").value_or(0);
   const double allowed = metric(facts, "process_max_fds").value_or(0);
@@ -139,6 +163,18 @@ void check_webhooks(const Facts& facts, Findings& findings) {
   }
 }
 
+void check_certificates(const Facts& facts, Findings& findings) {
+  for (const Json& webhook : facts.webhooks) {
+    const auto expires_at = base::parse_time(webhook["certificate_expires_at"].text());
+    if (!expires_at || *expires_at > facts.now + certificate_notice) continue;
+    const bool is_over = *expires_at <= facts.now;
+    findings.push_back({is_over ? Severity::critical : Severity::warning, "certificate",
+                        "the certificate of " + name_of(webhook) + (is_over ? " has expired on " : " expires on ") +
+                            base::format_time(*expires_at),
+                        "tell whoever runs " + safe_line(webhook["url"].text()) + "; deliveries fail from then on"});
+  }
+}
+
 void check_oldest(const Facts& facts, Findings& findings) {
   const auto since = base::parse_time(facts.oldest["created_at"].text());
   const auto now = base::parse_time(facts.status["now"].text()).value_or(facts.now);
@@ -154,6 +190,23 @@ void check_socket(const Facts& facts, Findings& findings) {
   if (!facts.socket.empty() && ::stat(facts.socket.c_str(), &file) == 0 && (file.st_mode & S_IWOTH) != 0) {
     findings.push_back({Severity::warning, "permissions", "everybody on this machine may connect to " + facts.socket,
                         "chmod 0660 it, or SocketMode=0660 in webhookd.socket"});
+  }
+}
+
+// What may be looked at is looked at: whom the directory keeps out is no danger to it.
+void check_files(const Facts& facts, Findings& findings) {
+  const std::string directory = facts.status["store"]["directory"].text();
+  if (facts.socket.empty() || directory.empty()) return;
+  std::vector<std::string> paths{directory};
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) paths.push_back(entry.path());
+  for (const std::string& path : paths) {
+    struct stat file {};
+    if (::stat(path.c_str(), &file) == 0 && (file.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
+      findings.push_back({Severity::warning, "permissions",
+                          "others than its owner may read or write " + safe_line(path),
+                          "chmod g-w,o= it: the signing secrets and the payloads are in it"});
+    }
   }
 }
 
@@ -208,8 +261,9 @@ void check_names(const Facts& facts, Findings& findings) {
 // ---- all of it ----------------------------------------------------------------------------------------------------
 
 using Check = void (*)(const Facts&, Findings&);
-constexpr std::array<Check, 8> checks = {check_version, check_clock,    check_store,  check_descriptors,
-                                         check_names,   check_webhooks, check_oldest, check_socket};
+constexpr std::array checks = {check_version,     check_clock,  check_store,    check_disk,
+                               check_descriptors, check_names,  check_webhooks, check_certificates,
+                               check_oldest,      check_socket, check_files};
 
 constexpr std::array<std::string_view, 3> severity_names = {"fine", "warning", "critical"};
 // fine, warning, critical

@@ -24,6 +24,7 @@ constexpr std::array rows{
     Row{"not_found", ExitCode::not_found},
     Row{"forbidden", ExitCode::denied},
     Row{"no_test_clock", ExitCode::conflict},
+    Row{"no_master_key", ExitCode::conflict},
     Row{"name_taken", ExitCode::conflict},
     Row{"type_in_use", ExitCode::conflict},
     Row{"type_reserved", ExitCode::conflict},

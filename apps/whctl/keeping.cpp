@@ -236,6 +236,21 @@ Result<ExitCode> back_up_store(Session& session, const Invocation& invocation) {
   return ExitCode::done;
 }
 
+Result<ExitCode> rotate_master_key(Session& session, const Invocation& invocation) {
+  const bool is_dry = invocation.has("dry-run");
+  const std::string target = "/v1/admin/master-key/rotate";
+  const auto answer = session.send("POST", is_dry ? target + "?dry_run=true" : target, "");
+  if (!answer) return answer.error();
+  const bool is_new = answer->root()["from"].text() != answer->root()["to"].text();
+  if (!is_dry || !is_new) {
+    session.note(is_new ? "move the file of the next key over the present one now"
+                        : "it is sealed with that key already");
+  }
+  const auto printed = session.output().row(master_key_view(), answer->root());
+  if (!printed) return printed.error();
+  return ExitCode::done;
+}
+
 Result<ExitCode> check_store(Session& session, const Invocation& invocation) {
   const auto document = report_of(session, invocation);
   if (!document) return document.error();

@@ -25,7 +25,6 @@ using client::Result;
 namespace {
 
 constexpr std::uint64_t lines_default = 50;
-constexpr std::uint64_t lines_max = 10'000'000;
 constexpr auto retry_pause = std::chrono::milliseconds(100);
 constexpr auto retry_pause_max = std::chrono::milliseconds(1000);
 constexpr std::string_view log_start = "start";
@@ -38,21 +37,8 @@ constexpr std::array log_filters{Filter{"WEBHOOK", "webhook"}, Filter{"event", "
 Result<Target> filtered(Session& session, const Invocation& invocation, std::string path) {
   Target target(std::move(path));
   target.add_given(invocation, log_filters);
-  for (const std::string_view name : {"since", "until"}) {
-    if (!invocation.has(name)) continue;
-    const auto time = time_value(invocation, name, [&] { return session.now(); });
-    if (!time) return time.error();
-    target.add(name, base::format_time(*time));
-  }
+  if (const auto added = target.add_times(invocation, [&] { return session.now(); }); !added) return added.error();
   return target;
-}
-
-Result<std::optional<std::uint64_t>> line_count(const Invocation& invocation, std::uint64_t least) {
-  if (!invocation.has("number")) return std::optional<std::uint64_t>();
-  const auto given = count_value(invocation, "number", lines_max);
-  if (!given) return given.error();
-  if (*given < least) return failure(client::codes::usage, "--number", "at least " + std::to_string(least));
-  return std::optional<std::uint64_t>(*given);
 }
 
 // ---- a list ---------------------------------------------------------------------------------------------------

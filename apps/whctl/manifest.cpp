@@ -25,10 +25,18 @@ constexpr std::string_view webhook_key = "webhook";
 constexpr std::string_view type_key = "type";
 constexpr std::string_view secret_file = "secret_file";
 
-constexpr std::array<std::string_view, 11> kept{
-    "id",      "version",         "created_at",      "updated_at",    "health",
-    "waiting", "failed_last_day", "last_success_at", "status_reason", "secrets",
-    "origin"};
+constexpr std::array<std::string_view, 12> kept{"id",
+                                                "version",
+                                                "created_at",
+                                                "updated_at",
+                                                "health",
+                                                "waiting",
+                                                "failed_last_day",
+                                                "last_success_at",
+                                                "status_reason",
+                                                "secrets",
+                                                "origin",
+                                                "certificate_expires_at"};
 // Members that are durations, by their place in the webhook.
 constexpr std::array<std::string_view, 4> durations{"timeout", "retry.initial", "retry.max", "retry.window"};
 

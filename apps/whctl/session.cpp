@@ -73,7 +73,9 @@ void Session::check_version(const client::ResponseHead& head) {
        ": they are meant to be the same version");
 }
 
-Result<Answer> Session::exchange(const client::Request& request) {
+Result<Answer> Session::exchange(const client::Request& asked) {
+  client::Request request = asked;
+  if (!settings_.reason.empty()) request.headers.emplace_back("Webhookd-Reason", settings_.reason);
   auto response = connection_.request(request);
   if (!response) return response.error();
   check_version(response->head);

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "domain/limits.hpp"
 #include "values.hpp"
 
 namespace webhookd::whctl {
@@ -22,6 +23,7 @@ constexpr std::string_view system_socket = "/run/webhookd/webhookd.sock";
 constexpr std::array variables{
     EnvironmentVariable{"WHCTL_SOCKET", "The daemon's socket, as `--socket`."},
     EnvironmentVariable{"WHCTL_OUTPUT", "How data is printed, as `--output`."},
+    EnvironmentVariable{"WHCTL_REASON", "Why changes are made, as `--reason`; for pipelines."},
     EnvironmentVariable{"WHCTL_PAGER", "The pager; empty or `cat` for none. Else `PAGER`, else `less`."},
     EnvironmentVariable{"EDITOR", "What `whctl edit` opens; `VISUAL` is asked first."},
     EnvironmentVariable{"NO_COLOR", "When set and not empty: no colours, unless `--color` says otherwise."},
@@ -135,6 +137,12 @@ Result<Settings> resolve_settings(const Invocation& invocation, const Environmen
   settings.has_headers = !invocation.has("no-headers");
   settings.truncates = !invocation.has("no-trunc");
   settings.assumes_yes = invocation.has("yes");
+  settings.reason = invocation.has("reason") ? invocation.value("reason") : set_value(environment, "WHCTL_REASON");
+  if (settings.reason.size() > domain::limits::actor_reason_bytes || base::has_control_characters(settings.reason)) {
+    return failure(
+        client::codes::usage, "--reason",
+        "at most " + std::to_string(domain::limits::actor_reason_bytes) + " bytes, and no control characters");
+  }
   settings.never_asks = invocation.has("no-input");
   settings.pager = chosen_pager(invocation, environment);
   settings.editor = chosen_editor(environment);

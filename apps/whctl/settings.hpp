@@ -36,6 +36,7 @@ struct Settings {
   std::vector<std::string> fields;
   base::Duration connect_timeout{5000};
   base::Duration wait_for_daemon{0};
+  std::string reason;  // of changes, for the audit
   bool assumes_yes = false;
   bool never_asks = false;
   std::string pager;   // a shell command; empty: none

@@ -1,6 +1,7 @@
 #include "target.hpp"
 
 #include "control/client/connection.hpp"
+#include "values.hpp"
 
 namespace webhookd::whctl {
 
@@ -19,6 +20,16 @@ void Target::add_given(const Invocation& invocation, std::span<const Filter> fil
   for (const auto& filter : filters) {
     if (invocation.has(filter.word)) add(filter.parameter, invocation.value(filter.word));
   }
+}
+
+client::Result<void> Target::add_times(const Invocation& invocation, const std::function<base::Time()>& now) {
+  for (const std::string_view name : {"since", "until"}) {
+    if (!invocation.has(name)) continue;
+    const auto time = time_value(invocation, name, now);
+    if (!time) return time.error();
+    add(name, base::format_time(*time));
+  }
+  return {};
 }
 
 }  // namespace webhookd::whctl

@@ -1,10 +1,13 @@
 // The targets of the API's requests: paths with encoded segments, and queries.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/time.hpp"
+#include "control/client/failure.hpp"
 #include "parse.hpp"
 
 namespace webhookd::whctl {
@@ -26,6 +29,8 @@ class Target {
   void add(std::string_view name, std::string_view value);
   // Those that were given.
   void add_given(const Invocation& invocation, std::span<const Filter> filters);
+  // `since` and `until`, as far as they were given.
+  client::Result<void> add_times(const Invocation& invocation, const std::function<base::Time()>& now);
   const std::string& text() const { return text_; }
 
  private:

@@ -12,6 +12,8 @@ using client::Result;
 
 namespace {
 
+constexpr std::uint64_t lines_max = 10'000'000;
+
 constexpr std::string_view duration_form = "a duration is written 500ms, 15s, 1h30m or 10d";
 constexpr std::string_view time_form =
     "a time is written 2026-01-31T12:00:00Z, 2026-01-31, today, yesterday, or 1h (ago)";
@@ -44,6 +46,14 @@ Result<std::uint64_t> count_value(const Invocation& invocation, std::string_view
   const auto number = base::parse_whole_number(text, max);
   if (!number) return wrong(name, text, "a whole number, at most " + std::to_string(max));
   return std::uint64_t{*number};
+}
+
+Result<std::optional<std::uint64_t>> line_count(const Invocation& invocation, std::uint64_t least) {
+  if (!invocation.has("number")) return std::optional<std::uint64_t>();
+  const auto given = count_value(invocation, "number", lines_max);
+  if (!given) return given.error();
+  if (*given < least) return failure(client::codes::usage, "--number", "at least " + std::to_string(least));
+  return std::optional<std::uint64_t>(*given);
 }
 
 Result<base::Time> time_value(const Invocation& invocation, std::string_view name,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@ namespace webhookd::whctl {
 // Of a flag or argument that was given.
 client::Result<base::Duration> duration_value(const Invocation& invocation, std::string_view name);
 client::Result<std::uint64_t> count_value(const Invocation& invocation, std::string_view name, std::uint64_t max);
+// `number`, at least this; nothing when it was not given.
+client::Result<std::optional<std::uint64_t>> line_count(const Invocation& invocation, std::uint64_t least);
 // RFC 3339, a date, today or yesterday (their first moment, UTC), now, or a duration: that long before now, which is
 // asked only when it is needed.
 client::Result<base::Time> time_value(const Invocation& invocation, std::string_view name,

@@ -50,6 +50,7 @@ const View& webhook_view() {
                           {"Client secret in", "auth.client_secret_file"},
                           {"Scopes", "auth.scopes", Look::list},
                           {"Health", "health", Look::word},
+                          {"Certificate expires", "certificate_expires_at", Look::time},
                           {"Waiting", "waiting"},
                           {"Version", "version"},
                           {"Created", "created_at", Look::time},
@@ -234,6 +235,9 @@ const View& status_view() {
                                            {"Waiting", "store.waiting"},
                                            {"Used", "store.used_bytes", Look::bytes},
                                            {"Quota", "store.quota_bytes", Look::bytes},
+                                           {"Master key", "store.master_key"},
+                                           {"Directory", "store.directory"},
+                                           {"Disk free", "store.disk_free_bytes", Look::bytes},
                                            {"Full", "store.full"},
                                            {"Commits", "store.commits"},
                                            {"Damaged records", "store.damaged_records"},
@@ -292,6 +296,26 @@ const View& backup_view() {
   static const std::vector<Column> columns{
       {"FILE", "file"}, {"STORE", "store_id"}, {"CREATED", "created_at", Look::time}, {"BYTES", "bytes", Look::bytes}};
   static const View view{"file", "file", columns, columns};
+  return view;
+}
+
+const View& master_key_view() {
+  static const std::vector<Column> columns{{"FROM", "from"}, {"TO", "to"}, {"WEBHOOKS", "webhooks"}};
+  static const View view{"to", "to", columns, columns};
+  return view;
+}
+
+const View& audit_view() {
+  static const std::vector<Column> columns{{"TIME", "at", Look::time},
+                                           {"USER", "user"},
+                                           {"OPERATION", "operation"},
+                                           {"OBJECT", "object"},
+                                           {"NAME", "name", Look::text, shrinks},
+                                           {"DETAIL", "detail", Look::text, shrinks},
+                                           {"REASON", "reason", Look::text, shrinks},
+                                           {"UID", "uid", Look::text, stays, wide},
+                                           {"ROLE", "role", Look::text, stays, wide}};
+  static const View view{"number", "object", columns, columns};
   return view;
 }
 

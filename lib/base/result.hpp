@@ -28,6 +28,7 @@ enum class ErrorCode {
   already_settled,       // 409: cancel of a message that has settled
   idempotency_conflict,  // 409: the same key with another type or data
   no_test_clock,         // 409: the clock moves by itself
+  no_master_key,         // 409: there is no key to seal the store with
   version_mismatch,      // 412: If-Match does not name the current version
   store_full,            // 507
   unavailable,           // 503: stopping or overloaded

@@ -10,7 +10,7 @@ constexpr Duration failed_step_pause = 1s;
 
 }  // namespace
 
-void Engine::Impl::begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done) {
+void Engine::Impl::begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done, store::Audit audit) {
   note_now(now);
   const Lane* lane = registry_.find(*task.filter.webhook);
   if (!lane || lane->deleting) {
@@ -33,7 +33,8 @@ void Engine::Impl::begin_bulk(store::BulkTask task, Time now, Completion<store::
                         tasks_.add(*begun);
                       }
                       done(std::move(begun));
-                    }));
+                    }),
+                    std::move(audit));
 }
 
 Result<void> Engine::Impl::check_bulk(const store::BulkTask& task) const {
@@ -46,14 +47,15 @@ Result<void> Engine::Impl::check_bulk(const store::BulkTask& task) const {
   return {};
 }
 
-void Engine::Impl::end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done) {
+void Engine::Impl::end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done, store::Audit audit) {
   note_now(now);
   store_.end_bulk(task, now, back<store::BulkTask>([this, task, done = std::move(done)](auto ended) mutable {
                     if (ended) {
                       tasks_.remove(task);
                     }
                     done(std::move(ended));
-                  }));
+                  }),
+                  std::move(audit));
 }
 
 void Engine::Impl::run_tasks() {

@@ -244,7 +244,8 @@ void Engine::Impl::ping(WebhookId webhook, Time now, Completion<store::Accepted>
 
 // ---- webhooks -------------------------------------------------------------------------------------------------
 
-void Engine::Impl::create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done) {
+void Engine::Impl::create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done,
+                                  store::Audit audit) {
   note_now(now);
   if (auto checked = registry_.check_events(webhook); !checked) {
     done(checked.error());
@@ -254,7 +255,7 @@ void Engine::Impl::create_webhook(domain::Webhook webhook, Time now, Completion<
   webhook.version = 1;
   webhook.created_at = now;
   webhook.updated_at = now;
-  store_.put_webhook({std::move(webhook), 0},
+  store_.put_webhook({std::move(webhook), 0, std::move(audit)},
                      back<domain::Webhook>([this, done = std::move(done)](auto stored) mutable {
                        if (stored) {
                          registry_.add(std::make_shared<const domain::Webhook>(*stored));
@@ -264,7 +265,7 @@ void Engine::Impl::create_webhook(domain::Webhook webhook, Time now, Completion<
 }
 
 void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected, Time now,
-                                Completion<domain::Webhook> done) {
+                                Completion<domain::Webhook> done, store::Audit audit) {
   note_now(now);
   const Lane* known = registry_.find(webhook.id);
   if (!known || known->deleting) {
@@ -278,7 +279,7 @@ void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected,
   webhook.version = expected + 1;
   webhook.created_at = known->definition->created_at;
   webhook.updated_at = now;
-  store_.put_webhook({std::move(webhook), expected},
+  store_.put_webhook({std::move(webhook), expected, std::move(audit)},
                      back<domain::Webhook>([this, done = std::move(done)](auto stored) mutable {
                        if (stored) {
                          if (Lane* lane = registry_.find(stored->id)) {
@@ -294,7 +295,7 @@ void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected,
                      }));
 }
 
-void Engine::Impl::delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) {
+void Engine::Impl::delete_webhook(WebhookId webhook, Completion<std::uint64_t> done, store::Audit audit) {
   Lane* lane = registry_.find(webhook);
   if (!lane || lane->deleting) {
     done(not_found(webhook));
@@ -315,7 +316,8 @@ void Engine::Impl::delete_webhook(WebhookId webhook, Completion<std::uint64_t> d
                             consider(*kept);
                           }
                           done(std::move(waiting));
-                        }));
+                        }),
+                        std::move(audit));
 }
 
 void Engine::Impl::abort_flights_of(WebhookId webhook) {
@@ -379,7 +381,9 @@ void Engine::Impl::take_expired(const Result<store::Expired>& expired) {
   if (retention_.take(expired, now_)) {
     const Retention::Removed& removed = retention_.removed();
     log_.write(base::LogLevel::info, "retention",
-               {{"messages", std::to_string(removed.messages)}, {"events", std::to_string(removed.events)}});
+               {{"messages", std::to_string(removed.messages)},
+                {"events", std::to_string(removed.events)},
+                {"audit_lines", std::to_string(removed.audit_lines)}});
   }
 }
 
@@ -402,7 +406,8 @@ void Engine::Impl::keep_from_starting(domain::MessageId message) {
   }
 }
 
-void Engine::Impl::cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
+void Engine::Impl::cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+                          store::Audit audit) {
   note_now(now);
   keep_from_starting(message);
   store_.cancel(message, std::move(actor), now,
@@ -416,10 +421,12 @@ void Engine::Impl::cancel(domain::MessageId message, domain::Actor actor, Time n
                   }
                   retention_.note_write(now_);
                   done(std::move(cancelled));
-                }));
+                }),
+                std::move(audit));
 }
 
-void Engine::Impl::retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
+void Engine::Impl::retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+                         store::Audit audit) {
   note_now(now);
   store_.retry(message, std::move(actor), now, back<domain::Message>([this, done = std::move(done)](auto due) mutable {
                  if (due) {
@@ -428,21 +435,23 @@ void Engine::Impl::retry(domain::MessageId message, domain::Actor actor, Time no
                    }
                  }
                  done(std::move(due));
-               }));
+               }),
+               std::move(audit));
 }
 
 // ---- types ----------------------------------------------------------------------------------------------------
 
-void Engine::Impl::put_type(domain::EventType type, Completion<domain::EventType> done) {
+void Engine::Impl::put_type(domain::EventType type, Completion<domain::EventType> done, store::Audit audit) {
   store_.put_type(std::move(type), back<domain::EventType>([this, done = std::move(done)](auto stored) mutable {
                     if (stored) {
                       registry_.put_type(*stored);
                     }
                     done(std::move(stored));
-                  }));
+                  }),
+                  std::move(audit));
 }
 
-void Engine::Impl::remove_type(std::string name, Completion<std::string> done) {
+void Engine::Impl::remove_type(std::string name, Completion<std::string> done, store::Audit audit) {
   if (!registry_.knows_type(name)) {
     done(base::Error{base::ErrorCode::not_found, "there is no event type `" + name + "`", {}});
     return;
@@ -458,7 +467,8 @@ void Engine::Impl::remove_type(std::string name, Completion<std::string> done) {
                          registry_.remove_type(*removed);
                        }
                        done(std::move(removed));
-                     }));
+                     }),
+                     std::move(audit));
 }
 
 void Engine::Impl::set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host) {
@@ -485,6 +495,10 @@ LaneFigures Engine::Impl::lane_figures() {
     figures.inactive += !lane.definition->is_active();
     figures.down += health == domain::Health::down;
     figures.throttled += health == domain::Health::throttled;
+    const auto& expiry = lane.certificate_expires_at;
+    if (expiry && *expiry < figures.certificate_expires_at.value_or(Time::max())) {
+      figures.certificate_expires_at = expiry;
+    }
   });
   return figures;
 }
@@ -495,7 +509,7 @@ std::optional<WebhookFigures> Engine::Impl::webhook_figures(WebhookId webhook) c
     return std::nullopt;
   }
   return WebhookFigures{lane->health.state(now_), lane->in_flight, lane->in_flight + lane->room(),
-                        lane->failures.last_day(now_)};
+                        lane->failures.last_day(now_), lane->certificate_expires_at};
 }
 
 // ---- the facade -----------------------------------------------------------------------------------------------
@@ -511,8 +525,8 @@ void Engine::report(std::vector<AttemptReport> reports, Time now) { impl_->repor
 void Engine::set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host) {
   impl_->set_limits(max_in_flight, max_in_flight_per_host);
 }
-void Engine::set_retention(Duration age, std::uint64_t max_bytes, Time now) {
-  impl_->set_retention(age, max_bytes, now);
+void Engine::set_retention(Duration age, Duration audit_age, std::uint64_t max_bytes, Time now) {
+  impl_->set_retention(age, audit_age, max_bytes, now);
 }
 void Engine::stop_starting() { impl_->stop_starting(); }
 bool Engine::is_settled(Time now) const { return impl_->is_settled(now); }
@@ -526,34 +540,36 @@ void Engine::import_histories(std::vector<domain::EventHistory> histories, Time 
 void Engine::ping(WebhookId webhook, Time now, Completion<store::Accepted> done) {
   impl_->ping(webhook, now, std::move(done));
 }
-void Engine::create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done) {
-  impl_->create_webhook(std::move(webhook), now, std::move(done));
+void Engine::create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done, store::Audit audit) {
+  impl_->create_webhook(std::move(webhook), now, std::move(done), std::move(audit));
 }
 void Engine::edit_webhook(domain::Webhook webhook, std::uint64_t expected_version, Time now,
-                          Completion<domain::Webhook> done) {
-  impl_->edit_webhook(std::move(webhook), expected_version, now, std::move(done));
+                          Completion<domain::Webhook> done, store::Audit audit) {
+  impl_->edit_webhook(std::move(webhook), expected_version, now, std::move(done), std::move(audit));
 }
-void Engine::delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) {
-  impl_->delete_webhook(webhook, std::move(done));
+void Engine::delete_webhook(WebhookId webhook, Completion<std::uint64_t> done, store::Audit audit) {
+  impl_->delete_webhook(webhook, std::move(done), std::move(audit));
 }
-void Engine::cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
-  impl_->cancel(message, std::move(actor), now, std::move(done));
+void Engine::cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+                    store::Audit audit) {
+  impl_->cancel(message, std::move(actor), now, std::move(done), std::move(audit));
 }
-void Engine::retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) {
-  impl_->retry(message, std::move(actor), now, std::move(done));
+void Engine::retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+                   store::Audit audit) {
+  impl_->retry(message, std::move(actor), now, std::move(done), std::move(audit));
 }
-void Engine::begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done) {
-  impl_->begin_bulk(std::move(task), now, std::move(done));
+void Engine::begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done, store::Audit audit) {
+  impl_->begin_bulk(std::move(task), now, std::move(done), std::move(audit));
 }
-void Engine::end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done) {
-  impl_->end_bulk(task, now, std::move(done));
+void Engine::end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done, store::Audit audit) {
+  impl_->end_bulk(task, now, std::move(done), std::move(audit));
 }
 Result<void> Engine::check_bulk(const store::BulkTask& task) const { return impl_->check_bulk(task); }
-void Engine::put_type(domain::EventType type, Completion<domain::EventType> done) {
-  impl_->put_type(std::move(type), std::move(done));
+void Engine::put_type(domain::EventType type, Completion<domain::EventType> done, store::Audit audit) {
+  impl_->put_type(std::move(type), std::move(done), std::move(audit));
 }
-void Engine::remove_type(std::string name, Completion<std::string> done) {
-  impl_->remove_type(std::move(name), std::move(done));
+void Engine::remove_type(std::string name, Completion<std::string> done, store::Audit audit) {
+  impl_->remove_type(std::move(name), std::move(done), std::move(audit));
 }
 Result<void> Engine::check_events(const domain::Webhook& webhook) const {
   return impl_->registry().check_events(webhook);

@@ -47,6 +47,7 @@ struct EngineOptions {
   Duration idempotency_window = 24h;
   std::size_t purge_step = 500;  // messages removed in one transaction
   Duration retention_age = 30 * 24h;
+  Duration retention_audit_age = 365 * 24h;
   std::uint64_t retention_max_bytes = ~std::uint64_t{0};
 };
 
@@ -62,7 +63,8 @@ struct WebhookFigures {
   domain::Health health = domain::Health::up;
   std::uint32_t in_flight = 0;
   std::uint32_t window = 0;
-  std::uint64_t failed_last_day = 0;  // messages, since the start
+  std::uint64_t failed_last_day = 0;                          // messages, since the start
+  std::optional<Time> certificate_expires_at = std::nullopt;  // the receiver's, when it has answered over TLS
 };
 
 // From what nobody notices to a backlog of a day, in milliseconds.
@@ -76,6 +78,7 @@ struct LaneFigures {
   std::uint64_t inactive = 0;
   std::uint64_t down = 0;
   std::uint64_t throttled = 0;
+  std::optional<Time> certificate_expires_at;  // the first of all receivers'
 };
 
 struct EngineFigures {
@@ -114,7 +117,7 @@ class Engine {
   void stop_starting();
   // Bounds of requests at once, over all webhooks and to one host; what is in flight above them ends by itself.
   void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
-  void set_retention(Duration age, std::uint64_t max_bytes, Time now);
+  void set_retention(Duration age, Duration audit_age, std::uint64_t max_bytes, Time now);
   // Nothing is in flight, no commit under way, and nothing due at `now` could start.
   bool is_settled(Time now) const;
 
@@ -127,28 +130,31 @@ class Engine {
   void ping(WebhookId webhook, Time now, Completion<store::Accepted> done);
 
   // `webhook` has passed domain::check_webhook; here: unknown events, unique name. Given: id, version, times.
-  void create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done);
+  void create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done,
+                      store::Audit audit = nullptr);
   // Replaces the definition of webhook.id if expected_version is the current one.
-  void edit_webhook(domain::Webhook webhook, std::uint64_t expected_version, Time now,
-                    Completion<domain::Webhook> done);
+  void edit_webhook(domain::Webhook webhook, std::uint64_t expected_version, Time now, Completion<domain::Webhook> done,
+                    store::Audit audit = nullptr);
   // Answers how many messages waited and are now cancelled; removal goes on in the background.
-  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done);
+  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done, store::Audit audit = nullptr);
 
   // An exchange in flight is aborted; after the completion no attempt starts.
-  void cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
-  void retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
+  void cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+              store::Audit audit = nullptr);
+  void retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+             store::Audit audit = nullptr);
 
   // Retries or cancels all messages that match, in the background (store/store.hpp). Refused: a retry while the webhook
   // is inactive, and more tasks at once than there may be.
-  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
+  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done, store::Audit audit = nullptr);
   // Stops it where it is; what it has done stays done.
-  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done);
+  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done, store::Audit audit = nullptr);
   // What begin_bulk refuses by the webhook's state, for dry runs.
   Result<void> check_bulk(const store::BulkTask& task) const;
 
   // type_reserved, type_in_use. put_type replaces a type of the same name.
-  void put_type(domain::EventType type, Completion<domain::EventType> done);
-  void remove_type(std::string name, Completion<std::string> done);
+  void put_type(domain::EventType type, Completion<domain::EventType> done, store::Audit audit = nullptr);
+  void remove_type(std::string name, Completion<std::string> done, store::Audit audit = nullptr);
 
   // Faults of subscriptions against the catalogue: what create and edit refuse with, for dry runs.
   Result<void> check_events(const domain::Webhook& webhook) const;

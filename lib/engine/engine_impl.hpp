@@ -37,20 +37,23 @@ class Engine::Impl {
         log_(log),
         registry_(options.max_in_flight_per_host),
         slots_(options.max_in_flight),
-        retention_(
-            {options.retention_age, options.retention_max_bytes, options.idempotency_window, options.purge_step}) {}
+        retention_({options.retention_age, options.retention_audit_age, options.retention_max_bytes,
+                    options.idempotency_window, options.purge_step}) {}
 
   // engine.cpp
   void start(Completion<void> done);
   void accept(std::vector<EventDraft> drafts, Time now, Completion<std::vector<Result<store::Accepted>>> done);
   void ping(WebhookId webhook, Time now, Completion<store::Accepted> done);
-  void create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done);
-  void edit_webhook(domain::Webhook webhook, std::uint64_t expected, Time now, Completion<domain::Webhook> done);
-  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done);
-  void cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
-  void retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done);
-  void put_type(domain::EventType type, Completion<domain::EventType> done);
-  void remove_type(std::string name, Completion<std::string> done);
+  void create_webhook(domain::Webhook webhook, Time now, Completion<domain::Webhook> done, store::Audit audit);
+  void edit_webhook(domain::Webhook webhook, std::uint64_t expected, Time now, Completion<domain::Webhook> done,
+                    store::Audit audit);
+  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done, store::Audit audit);
+  void cancel(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+              store::Audit audit);
+  void retry(domain::MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+             store::Audit audit);
+  void put_type(domain::EventType type, Completion<domain::EventType> done, store::Audit audit);
+  void remove_type(std::string name, Completion<std::string> done, store::Audit audit);
   EngineFigures figures() const;
   RecentFigures recent(Time since) const { return recent_.since(since); }
   LaneFigures lane_figures();
@@ -58,15 +61,17 @@ class Engine::Impl {
   const Registry& registry() const { return registry_; }
   void stop_starting() { stopped_ = true; }
   void set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_flight_per_host);
-  void set_retention(Duration age, std::uint64_t max_bytes, Time now) { retention_.change(age, max_bytes, now); }
+  void set_retention(Duration age, Duration audit_age, std::uint64_t max_bytes, Time now) {
+    retention_.change(age, audit_age, max_bytes, now);
+  }
 
   // import.cpp
   void import_histories(std::vector<domain::EventHistory> histories, Time now,
                         Completion<std::vector<Result<store::Imported>>> done);
 
   // bulk.cpp
-  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done);
-  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done);
+  void begin_bulk(store::BulkTask task, Time now, Completion<store::BulkTask> done, store::Audit audit);
+  void end_bulk(base::TaskId task, Time now, Completion<store::BulkTask> done, store::Audit audit);
   Result<void> check_bulk(const store::BulkTask& task) const;
 
   // dispatch.cpp
@@ -190,7 +195,7 @@ class Engine::Impl {
 
   // settlement.cpp
   void take_report(AttemptReport report);
-  void learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome);
+  void learn(Lane& lane, const Flight& flight, const AttemptReport& report);
   void put_back(Flight flight);
   void submit_settlements();
   void take_settled(const std::vector<store::Settlement>& settlements, Result<std::vector<store::Settled>> result);

@@ -55,7 +55,8 @@ struct Lane {
   domain::Window window;
   domain::EndpointHealth health;
   domain::Pace pace;
-  RecentHours failures;  // of messages
+  RecentHours failures;                              // of messages
+  std::optional<base::Time> certificate_expires_at;  // the receiver's, as last seen
   std::uint32_t in_flight = 0;
   std::uint32_t unsettled = 0;  // outcome known, commit under way
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/task.hpp"
@@ -31,6 +32,7 @@ struct AttemptReport {
   AttemptKey key = 0;
   bool shortage = false;
   domain::Outcome outcome;
+  std::optional<base::Time> certificate_expires_at = std::nullopt;  // the receiver's, when it answered over TLS
 };
 
 // Performs attempts. Every started attempt is reported exactly once, also after abort, through Engine::report on the

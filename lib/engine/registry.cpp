@@ -45,6 +45,7 @@ void Registry::redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webho
     lane.health.renew();
   }
   if (!same_endpoint) {
+    lane.certificate_expires_at.reset();
     if (lane.host->forget(lane)) {
       lane.queued = false;
     }

@@ -23,9 +23,10 @@ void Retention::begin_anew(Time now) {
   next_ = now;
 }
 
-void Retention::change(base::Duration age, std::uint64_t max_bytes, Time now) {
-  const bool is_same = options_.age == age && options_.max_bytes == max_bytes;
+void Retention::change(base::Duration age, base::Duration audit_age, std::uint64_t max_bytes, Time now) {
+  const bool is_same = options_.age == age && options_.audit_age == audit_age && options_.max_bytes == max_bytes;
   options_.age = age;
+  options_.audit_age = audit_age;
   options_.max_bytes = max_bytes;
   if (!is_same) {
     begin_anew(now);
@@ -56,6 +57,7 @@ std::optional<store::ExpireStep> Retention::next_step(Time now) {
   is_in_pass_ = true;
   store::ExpireStep step;
   step.before = now - options_.age;
+  step.audit_before = now - options_.audit_age;
   step.now = now;
   step.remembered_since = now - options_.remembered;
   step.max_bytes = options_.max_bytes;
@@ -76,18 +78,23 @@ bool Retention::take(const base::Result<store::Expired>& expired, Time now) {
   after_event_ = expired->after_event;
   removed_.messages += expired->messages;
   removed_.events += expired->events;
+  removed_.audit_lines += expired->audit_lines;
   if (!expired->done) {
     next_ = now + step_pause;
     return false;
   }
   is_in_pass_ = false;
-  const bool has_removed = removed_.messages + removed_.events > 0;
+  const bool has_removed = removed_.messages + removed_.events + removed_.audit_lines > 0;
   was_refused_ = was_refused_ && !has_removed;
   full_pause_until_ = now + (has_removed ? full_pause : barren_pause);
   next_.reset();
+  // Not before it is older than its age, and a while later, so that many go in one pass.
   if (expired->next) {
-    // Not before it is older than the age, and a while later, so that many go in one pass.
     next_ = std::max(*expired->next + options_.age + 1ms, now) + look_after_write;
+  }
+  if (expired->next_audit) {
+    const Time of_audit = std::max(*expired->next_audit + options_.audit_age + 1ms, now) + look_after_write;
+    next_ = std::min(next_.value_or(of_audit), of_audit);
   }
   return has_removed;
 }

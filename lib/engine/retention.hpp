@@ -1,8 +1,8 @@
-// When old messages are removed: what settled `age` ago, and above `max_bytes` whatever settled first. A pass walks
-// what settled, oldest first, in bounded steps with a pause between them, so that deliveries never wait for more than
-// one; it begins when the oldest that is left comes of age, a while after something was written (the store may have
-// grown too large), or soon after an event was refused for lack of room. With nothing stored and nothing written it
-// sleeps.
+// When old messages and lines of the audit are removed: what settled `age` ago, and above `max_bytes` whatever settled
+// first. A pass walks what settled, oldest first, in bounded steps with a pause between them, so that deliveries never
+// wait for more than one; it begins when the oldest that is left comes of age, a while after something was written (the
+// store may have grown too large), or soon after an event was refused for lack of room. With nothing stored and nothing
+// written it sleeps.
 //
 // The place in the walk is kept from pass to pass: what was passed over waits, and stands further on once it settles.
 //
@@ -20,6 +20,7 @@ namespace webhookd::engine {
 
 struct RetentionOptions {
   base::Duration age = std::chrono::hours(24 * 30);
+  base::Duration audit_age = std::chrono::hours(24 * 365);
   std::uint64_t max_bytes = ~std::uint64_t{0};
   base::Duration remembered = std::chrono::hours(24);  // events are kept that long for their idempotency keys
   std::size_t step = 500;                              // messages and events removed in one transaction
@@ -32,7 +33,7 @@ class Retention {
   // At the start, and when the clock was set.
   void begin_anew(base::Time now);
   // From now on; what that makes old enough goes with a pass that begins at once.
-  void change(base::Duration age, std::uint64_t max_bytes, base::Time now);
+  void change(base::Duration age, base::Duration audit_age, std::uint64_t max_bytes, base::Time now);
   void note_write(base::Time now);
   void note_full(base::Time now);
   // What to do now; its end is told by `take`, and until then there is nothing more to do.
@@ -45,6 +46,7 @@ class Retention {
   struct Removed {
     std::uint64_t messages = 0;
     std::uint64_t events = 0;
+    std::uint64_t audit_lines = 0;
   };
   const Removed& removed() const { return removed_; }  // in the pass that just ended
 

@@ -43,7 +43,7 @@ void Engine::Impl::take_report(AttemptReport report) {
     put_back(std::move(flight));
     return;
   }
-  learn(*lane, flight, report.outcome);
+  learn(*lane, flight, report);
 
   tracker_.track(flight.ready.message, Stage::settling);
   ++lane->unsettled;
@@ -65,7 +65,8 @@ void Engine::Impl::take_report(AttemptReport report) {
 }
 
 // What the outcome says about the endpoint; nothing, if the webhook has moved to another one meanwhile.
-void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome& outcome) {
+void Engine::Impl::learn(Lane& lane, const Flight& flight, const AttemptReport& report) {
+  const domain::Outcome& outcome = report.outcome;
   ++(outcome.kind == domain::OutcomeKind::success ? counted_.successes : counted_.failures);
   ++counted_.outcomes[static_cast<std::size_t>(outcome.kind)];
   counted_.delivery_time.record(milliseconds(outcome.duration));
@@ -74,6 +75,9 @@ void Engine::Impl::learn(Lane& lane, const Flight& flight, const domain::Outcome
   recent.delivery_time.record(milliseconds(outcome.duration));
   if (lane.definition != flight.definition && lane.definition->url != flight.definition->url) {
     return;
+  }
+  if (report.certificate_expires_at) {
+    lane.certificate_expires_at = report.certificate_expires_at;
   }
   lane.window.on_signal(domain::endpoint_signal(outcome), lane.definition->max_in_flight);
   const auto change = lane.health.on_outcome(outcome, flight.is_probe, now_);

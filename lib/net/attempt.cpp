@@ -146,6 +146,7 @@ void Attempt::finish(ExchangeResult result) {
   engine::AttemptReport report;
   report.key = request_.key;
   report.shortage = result.shortage;
+  report.certificate_expires_at = result.certificate_expires_at;
   report.outcome = std::move(result.outcome);
   report.outcome.duration = std::chrono::duration_cast<base::Duration>(Steady::now() - started_at_);
   world_.report(std::move(report));

@@ -290,7 +290,9 @@ Awaitable<void> shake_hands(std::shared_ptr<Exchange> x) {
     }
     connection.close();
     x->connection = nullptr;
+    co_return;
   }
+  connection.certificate_expires_at = certificate_expiry(connection.tls->native_handle());
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ struct Connection {
   ResponseReader reader;
   domain::AddressBytes address;  // checked by egress policy, unless it is the proxy's
   std::uint16_t port;
-  std::string tunnel_to;  // "hooks.example:443" behind a proxy; empty: none
+  std::optional<base::Time> certificate_expires_at;  // the receiver's
+  std::string tunnel_to;                             // "hooks.example:443" behind a proxy; empty: none
   bool is_reused = false;
   bool is_request_sent = false;  // the whole of the current one
   Steady::time_point idle_since{};

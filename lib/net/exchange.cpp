@@ -227,6 +227,7 @@ void Exchange::conclude_interrupted() {
 
 void Exchange::conclude_answer() {
   ResponseReader& reader = connection->reader;
+  result_.certificate_expires_at = connection->certificate_expires_at;
   domain::Outcome& outcome = result_.outcome;
   outcome.code = reader.status();
   outcome.response_headers = std::move(reader.kept_head());

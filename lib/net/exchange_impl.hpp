@@ -59,6 +59,7 @@ struct ExchangePlan {
 struct ExchangeResult {
   domain::Outcome outcome;
   bool shortage = false;
+  std::optional<base::Time> certificate_expires_at = std::nullopt;  // of whoever answered over TLS
 };
 using ExchangeDone = base::UniqueFunction<void(ExchangeResult)>;
 

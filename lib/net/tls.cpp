@@ -178,6 +178,15 @@ std::string certificate_fault(const ssl_st* session) {
   return found == X509_V_OK ? std::string() : X509_verify_cert_error_string(found);
 }
 
+std::optional<base::Time> certificate_expiry(const ssl_st* session) {
+  const X509* certificate = SSL_get0_peer_certificate(session);
+  std::tm parts{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) != 1) {
+    return std::nullopt;
+  }
+  return base::Time(std::chrono::seconds(::timegm(&parts)));
+}
+
 void keep_resumable(ssl_st* session) { SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
 
 }  // namespace webhookd::net

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "domain/url.hpp"
 #include "net/client_identity.hpp"
 
@@ -40,6 +42,9 @@ std::string_view tls_reason_words(unsigned long code);
 
 // What verification found wrong with the peer's certificate ("certificate has expired"); empty when nothing.
 std::string certificate_fault(const ssl_st* session);
+
+// When the verified peer's certificate expires; also of a resumed session. Nothing before the handshake.
+std::optional<base::Time> certificate_expiry(const ssl_st* session);
 
 // Call before freeing a session whose TCP connection is simply closed: it stays resumable (traps.md).
 void keep_resumable(ssl_st* session);

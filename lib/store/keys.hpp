@@ -1,7 +1,7 @@
 // Every key of the LMDB store. Numbers are big-endian and of fixed width, so keys sort as their numbers do; each key is
 // made by one function here and nowhere else.
 //
-// Schema version 3 (1 had no changes, 2 no tasks). Sequences are those of the ids (base/id.hpp), 6 bytes.
+// Schema version 4 (1 had no changes, 2 no tasks, 3 no audit). Sequences are those of the ids (base/id.hpp), 6 bytes.
 //
 //   table        key                                                    value
 //   (main)       "schema"                                               4 bytes, readable by every version for ever
@@ -19,19 +19,21 @@
 //   by_webhook   message bucket (4), webhook, rest of message (2)       nothing
 //   spans        message bucket (4)                                     Span: earliest and latest created_at
 //   tasks        number (6)                                             BulkTask
+//   audit        number (6)                                             AuditLine
 //   idempotency  the producer's key                                     event
 //   idempotency  byte 1, id that the event had elsewhere (8), its store event that was imported
 //
 // The two indexes begin with a coarse bucket (of due time; of message sequence >> 13), because a commit then touches
 // the pages of few buckets however much is stored: with (webhook, message) alone durable puts fall to a tenth at ten
 // million rows (performance.md). Both are read by skipping: seek to the webhook in a bucket, else to the next bucket.
-// A message's sequence, the numbers of later changes, and those of tasks are one sequence, Meta::next_number (store.hpp
-// says what the feed of changes is). changes has an entry for each message that changed since its creation, under the
-// number of its latest change, which its record repeats: the entry moves to the end with every change, in the same
-// transaction. A message that never changed stands at its own sequence and has no entry, so a creation costs no row
-// here, and what changed behind a position is the merge of two walks, over messages and over changes, that begin at the
-// same number. Numbers are given once, so entries are appended, and from its low end the table is the order in which
-// messages settled, with those that still wait in between: the order in which retention removes.
+// A message's sequence, the numbers of later changes, of tasks and of lines of the audit are one sequence,
+// Meta::next_number (store.hpp says what the feed of changes is). changes has an entry for each message that changed
+// since its creation, under the number of its latest change, which its record repeats: the entry moves to the end with
+// every change, in the same transaction. A message that never changed stands at its own sequence and has no entry, so a
+// creation costs no row here, and what changed behind a position is the merge of two walks, over messages and over
+// changes, that begin at the same number. Numbers are given once, so entries are appended, and from its low end the
+// table is the order in which messages settled, with those that still wait in between: the order in which retention
+// removes.
 //
 // spans lets a search by time skip whole buckets, and stays right when the clock was set back. The bucket being filled
 // has its span in Meta.
@@ -61,13 +63,15 @@ enum class Table : std::uint8_t {
   by_webhook,
   spans,
   tasks,
+  audit,
   idempotency,
 };
-inline constexpr std::array<const char*, 14> table_names = {
-    "webhooks", "counters", "deleting", "names",      "types", "events", "messages",
-    "attempts", "due",      "changes",  "by_webhook", "spans", "tasks",  "idempotency"};
+inline constexpr std::array<const char*, 15> table_names = {
+    "webhooks", "counters", "deleting",   "names", "types", "events", "messages",   "attempts",
+    "due",      "changes",  "by_webhook", "spans", "tasks", "audit",  "idempotency"};
 inline constexpr std::string_view schema_key = "schema";
 inline constexpr std::string_view meta_key = "meta";
+inline constexpr std::string_view sealed_key = "sealed";  // the id of the sealer; absent: nothing is sealed
 
 inline constexpr int message_bucket_bits = 13;
 constexpr std::uint64_t message_bucket(std::uint64_t message) { return message >> message_bucket_bits; }

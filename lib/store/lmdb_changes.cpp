@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/check.hpp"
 #include "store/lmdb_changes_impl.hpp"
 #include "store/rules.hpp"
 
@@ -270,6 +271,7 @@ void Changes::turn_off_if_gone(const Message& message, Time now) {
   auto webhook = rows_.webhook(message.webhook.sequence());
   if (webhook && *webhook && make_gone(**webhook, message, now)) {
     store_webhook(**webhook);
+    note_audit(line_of_gone(**webhook, message.id, now));
   }
 }
 
@@ -462,9 +464,43 @@ Lookup<Webhook> Changes::find_webhook(WebhookId id) {
 }
 
 void Changes::store_webhook(const Webhook& webhook) {
-  encode_webhook(webhook, buffer_);
+  const std::string key_id = rows_.sealed_with();
+  const SealerRef sealer = key_id.empty() ? nullptr : rows_.seals().find(key_id);
+  base::check(key_id.empty() || sealer != nullptr, "a sealed store was opened with its sealer");
+  store_webhook(webhook, sealer.get());
+}
+
+void Changes::store_webhook(const Webhook& webhook, const Sealer* sealer) {
+  encode_webhook(webhook, sealer, buffer_);
   transaction_.put(Table::webhooks, sequence_key(webhook.id.sequence()).view(), buffer_);
   changed_ = true;
+}
+
+Result<Resealed> Changes::reseal(const Sealer& sealer) {
+  Resealed answer{rows_.sealed_with(), sealer.key_id(), 0};
+  if (answer.from == answer.to) {
+    return answer;
+  }
+  // All are read before the first is written: one that cannot be read leaves everything as it is.
+  std::vector<Webhook> webhooks;
+  {
+    const auto cursor = transaction_.cursor(Table::webhooks);
+    for (bool more = cursor->first(); more; more = cursor->next()) {
+      const std::uint64_t sequence = parse_sequence_key(cursor->key()).value_or(0);
+      auto webhook = decode_webhook(sequence, rows_.tag_keys(), cursor->value(), &rows_.seals());
+      if (!webhook) {
+        return rows_.damaged(webhook.error());
+      }
+      webhooks.push_back(std::move(*webhook));
+    }
+  }
+  for (const Webhook& webhook : webhooks) {
+    store_webhook(webhook, &sealer);
+  }
+  transaction_.put_main(sealed_key, answer.to);
+  changed_ = true;
+  answer.webhooks = webhooks.size();
+  return answer;
 }
 
 Result<void> Changes::check_name_is_free(const Webhook& webhook) {
@@ -546,6 +582,16 @@ Result<std::string> Changes::remove_type(const std::string& name) {
   transaction_.remove(Table::types, name);
   changed_ = true;
   return name;
+}
+
+// ---- audit ----------------------------------------------------------------------------------------------------
+
+std::uint64_t Changes::note_audit(AuditLine line) {
+  line.number = meta_.next_number++;
+  encode_audit(line, buffer_);
+  transaction_.append(Table::audit, sequence_key(line.number).view(), buffer_);
+  changed_ = true;
+  return line.number;
 }
 
 // ---- purging --------------------------------------------------------------------------------------------------

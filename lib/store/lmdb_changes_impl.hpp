@@ -15,13 +15,15 @@
 
 #include "store/lmdb_rows_impl.hpp"
 #include "store/lmdb_space_impl.hpp"
+#include "store/rules.hpp"
 
 namespace webhookd::store {
 
 class Changes {
  public:
-  Changes(WriteTransaction& transaction, const TagKeys& tag_keys, Space& space, DamageReport& damage)
-      : transaction_(transaction), rows_(transaction, tag_keys, damage), space_(space) {}
+  Changes(WriteTransaction& transaction, const TagKeys& tag_keys, const Seals& seals, Space& space,
+          DamageReport& damage)
+      : transaction_(transaction), rows_(transaction, tag_keys, seals, damage), space_(space) {}
 
   // Before the first change: reads what is kept of the whole store. Refused when that cannot be read.
   Result<void> begin();
@@ -44,9 +46,22 @@ class Changes {
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  std::string sealed_with() { return rows_.sealed_with(); }
+  Result<Resealed> reseal(const Sealer& sealer);
   Result<Expired> expire(const ExpireStep& step);
   Result<domain::EventType> put_type(const domain::EventType& type);
   Result<std::string> remove_type(const std::string& name);
+  // The answer of a change, with its line in the audit when it was made.
+  template <class T>
+  Result<T> noted(Result<T> result, const Audit& audit) {
+    if (result && audit) {
+      AuditLine line = *audit;
+      name_object(line, *result);
+      note_audit(std::move(line));
+    }
+    return result;
+  }
+  std::uint64_t note_audit(AuditLine line);
 
  private:
   // The counters of a webhook that messages of this transaction belong to.
@@ -83,6 +98,7 @@ class Changes {
   Lookup<domain::Webhook> find_webhook(WebhookId id);
   Result<void> check_name_is_free(const domain::Webhook& webhook);
   void store_webhook(const domain::Webhook& webhook);
+  void store_webhook(const domain::Webhook& webhook, const Sealer* sealer);
 
   std::size_t remove_messages(std::uint64_t webhook, std::size_t limit, std::uint64_t& bucket);
   std::size_t remove_message(const WebhookMessage& entry);
@@ -102,6 +118,7 @@ class Changes {
   // lmdb_expire.cpp
   void expire_messages(const ExpireStep& step, bool is_pressed, Expired& answer);
   void expire_events(const ExpireStep& step, bool is_pressed, Expired& answer);
+  void expire_audit(const ExpireStep& step, Expired& answer);
   void expire_message(const ExpireStep& step, const MessageRecord& record, Expired& answer);
   void expire_event_if_bare(const ExpireStep& step, std::uint64_t event, Expired& answer);
   bool has_messages(const EventHeader& event);

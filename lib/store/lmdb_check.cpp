@@ -40,6 +40,7 @@ const std::array<WholeReading::TableCheck, table_names.size()> WholeReading::tab
     {Table::changes, &WholeReading::change_row},
     {Table::by_webhook, &WholeReading::by_webhook_row},
     {Table::tasks, &WholeReading::task_row},
+    {Table::audit, &WholeReading::audit_row},
     {Table::idempotency, &WholeReading::idempotency_row},
 }};
 
@@ -105,7 +106,7 @@ bool WholeReading::is_deleting(std::uint64_t webhook) { return has(Table::deleti
 
 std::optional<domain::Webhook> WholeReading::webhook_at(std::uint64_t sequence) {
   const auto record = view_.get(Table::webhooks, sequence_key(sequence).view());
-  auto webhook = record ? decode_webhook(sequence, meta_.tag_keys, *record) : base::Error{};
+  auto webhook = record ? decode_webhook(sequence, meta_.tag_keys, *record, nullptr) : base::Error{};
   return webhook ? std::optional(std::move(*webhook)) : std::nullopt;
 }
 
@@ -117,7 +118,7 @@ std::optional<MessageRecord> WholeReading::message_at(std::uint64_t sequence) {
 
 void WholeReading::webhook_row(std::string_view key, std::string_view value) {
   const std::uint64_t sequence = sequence_of(key);
-  const auto webhook = sound(decode_webhook(sequence, meta_.tag_keys, value));
+  const auto webhook = sound(decode_webhook(sequence, meta_.tag_keys, value, nullptr));
   if (sequence == 0 || sequence >= meta_.next_webhook) {
     find("webhook number " + std::to_string(sequence) + " was never given");
   }
@@ -304,6 +305,14 @@ void WholeReading::by_webhook_row(std::string_view key, std::string_view) {
 
 void WholeReading::task_row(std::string_view key, std::string_view value) {
   sound(decode_task(sequence_of(key), meta_.tag_keys, value));
+}
+
+void WholeReading::audit_row(std::string_view key, std::string_view value) {
+  const std::uint64_t number = sequence_of(key);
+  sound(decode_audit(number, value));
+  if (number == 0 || number >= meta_.next_number) {
+    find("line " + std::to_string(number) + " was never given");
+  }
 }
 
 void WholeReading::idempotency_row(std::string_view key, std::string_view value) {

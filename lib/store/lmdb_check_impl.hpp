@@ -56,6 +56,7 @@ class WholeReading {
   void by_webhook_row(std::string_view key, std::string_view value);
   void span_row(std::string_view key, std::string_view value);
   void task_row(std::string_view key, std::string_view value);
+  void audit_row(std::string_view key, std::string_view value);
   void idempotency_row(std::string_view key, std::string_view value);
 
   void message_neighbours(const domain::Message& message);

@@ -26,7 +26,10 @@ Result<Expired> Changes::expire(const ExpireStep& step) {
     answer.done = false;
     expire_events(step, is_pressed && answer.messages == 0, answer);
   }
-  changed_ = changed_ || answer.messages + answer.events > 0;
+  if (answer.done) {
+    expire_audit(step, answer);
+  }
+  changed_ = changed_ || answer.messages + answer.events + answer.audit_lines > 0;
   return answer;
 }
 
@@ -119,6 +122,38 @@ void Changes::expire_events(const ExpireStep& step, bool is_pressed, Expired& an
     ++answer.events;
   }
   answer.after_event = answer.done ? 0 : answer.after_event;
+}
+
+// Lines stand in the order in which they were written; the oldest is looked at first, each time.
+void Changes::expire_audit(const ExpireStep& step, Expired& answer) {
+  std::vector<std::string> going;
+  {
+    std::size_t scanned = 0;
+    const auto cursor = transaction_.cursor(Table::audit);
+    for (bool more = cursor->first(); more && scanned < scanned_rows_max; more = cursor->next(), ++scanned) {
+      const auto line = decode_audit(parse_sequence_key(cursor->key()).value_or(0), cursor->value());
+      if (!line) {
+        rows_.damage().add(line.error());
+        continue;
+      }
+      const Disposal disposal = disposal_of(step, *line);
+      if (disposal == Disposal::stop) {
+        answer.next_audit = line->at;
+        break;
+      }
+      if (disposal == Disposal::remove && going.size() == step.limit) {
+        answer.done = false;
+        break;
+      }
+      if (disposal == Disposal::remove) {
+        going.emplace_back(cursor->key());
+      }
+    }
+  }
+  for (const std::string& key : going) {
+    transaction_.remove(Table::audit, key);
+  }
+  answer.audit_lines = going.size();
 }
 
 bool Changes::has_messages(const EventHeader& event) {

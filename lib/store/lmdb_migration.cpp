@@ -20,6 +20,7 @@ using base::ErrorCode;
 constexpr std::array table = {
     Migration{1, "changes"},
     Migration{2, "tasks"},
+    Migration{3, "audit"},
 };
 static_assert(table.back().from + 1 == schema_version, "every schema but the newest has a step to the next");
 

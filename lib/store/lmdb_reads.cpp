@@ -17,7 +17,7 @@ std::vector<WebhookState> all_webhooks(Rows& rows, bool with_deleting) {
     if (deleting && !with_deleting) {
       continue;
     }
-    auto webhook = decode_webhook(sequence, rows.tag_keys(), cursor->value());
+    auto webhook = decode_webhook(sequence, rows.tag_keys(), cursor->value(), &rows.seals());
     if (!webhook) {
       rows.damage().add(webhook.error());
       continue;

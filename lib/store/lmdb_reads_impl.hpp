@@ -27,6 +27,8 @@ std::vector<BulkTask> read_tasks(Rows& rows, std::size_t limit);
 
 // lmdb_histories.cpp: events with all that became of them.
 HistoryPage read_histories(Rows& rows, const HistoryQuery& query);
+// lmdb_audit.cpp: who changed what.
+AuditPage read_audit(Rows& rows, const AuditQuery& query);
 
 // lmdb_due.cpp: the due index.
 DueHeads read_due_heads(Rows& rows, const DueHeadQuery& query);

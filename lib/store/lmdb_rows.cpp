@@ -48,8 +48,9 @@ Lookup<domain::EventRef> Rows::event(std::uint64_t sequence) {
 }
 
 Lookup<domain::Webhook> Rows::webhook(std::uint64_t sequence) {
-  return look_up<domain::Webhook>(view_.get(Table::webhooks, sequence_key(sequence).view()),
-                                  [&](std::string_view record) { return decode_webhook(sequence, tag_keys_, record); });
+  return look_up<domain::Webhook>(
+      view_.get(Table::webhooks, sequence_key(sequence).view()),
+      [&](std::string_view record) { return decode_webhook(sequence, tag_keys_, record, &seals_); });
 }
 
 Lookup<BulkTask> Rows::task(TaskId id) {

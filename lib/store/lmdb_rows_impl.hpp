@@ -39,11 +39,15 @@ using Lookup = Result<std::optional<T>>;
 
 class Rows {
  public:
-  Rows(View& view, const TagKeys& tag_keys, DamageReport& damage) : view_(view), tag_keys_(tag_keys), damage_(damage) {}
+  Rows(View& view, const TagKeys& tag_keys, const Seals& seals, DamageReport& damage)
+      : view_(view), tag_keys_(tag_keys), seals_(seals), damage_(damage) {}
 
   View& view() { return view_; }
   const TagKeys& tag_keys() const { return tag_keys_; }
   DamageReport& damage() { return damage_; }
+  const Seals& seals() const { return seals_; }
+  // The id of what secrets are sealed with here; empty: they are not.
+  std::string sealed_with() { return std::string(view_.get_main(sealed_key).value_or(std::string_view())); }
   template <class Id>
   Id id_of(std::uint64_t sequence) const {
     return store::id_of<Id>(sequence, tag_keys_);
@@ -100,6 +104,7 @@ class Rows {
 
   View& view_;
   TagKeys tag_keys_;
+  const Seals& seals_;
   DamageReport& damage_;
   std::optional<std::vector<std::uint64_t>> deleting_;  // sorted; read on first need
 };

@@ -20,16 +20,20 @@ std::uint64_t Space::map_bytes_for(std::uint64_t quota_bytes) {
 
 std::uint64_t Space::exhausted_margin() const { return std::max(128 * mebibyte, env_.map_bytes() / 50); }
 
-std::optional<std::uint64_t> Space::disk_room() const {
+std::optional<std::uint64_t> Space::disk_free_bytes() const {
   struct statvfs disk {};
   struct stat file {};
-  if (limits_.disk_reserve_bytes == 0 || ::statvfs(limits_.directory.c_str(), &disk) != 0 ||
-      ::fstat(env_.file(), &file) != 0) {
+  if (::statvfs(limits_.directory.c_str(), &disk) != 0 || ::fstat(env_.file(), &file) != 0) {
     return std::nullopt;
   }
   const auto allocated = static_cast<std::uint64_t>(file.st_blocks) * 512;
   const std::uint64_t preallocated = allocated - std::min(allocated, env_.high_water_bytes());
   return disk.f_bavail * disk.f_frsize + preallocated;
+}
+
+std::optional<std::uint64_t> Space::short_disk_room() const {
+  const auto room = limits_.disk_reserve_bytes == 0 ? std::nullopt : disk_free_bytes();
+  return room && *room < limits_.disk_reserve_bytes ? room : std::nullopt;
 }
 
 void Space::measure(std::uint64_t high_water) {
@@ -41,9 +45,8 @@ void Space::measure(std::uint64_t high_water) {
 
 void Space::refresh() {
   const std::uint64_t high_water = env_.high_water_bytes();
-  const auto room = disk_room();
-  const bool may_be_short = room && *room < limits_.disk_reserve_bytes;
-  if (high_water <= full_at() && !may_be_short) {
+  const auto room = short_disk_room();
+  if (high_water <= full_at() && !room) {
     used_ = high_water;
     growth_ = 0;
     refreshes_until_measured_ = 0;
@@ -55,7 +58,7 @@ void Space::refresh() {
     measure(high_water);
   }
   const std::uint64_t free_pages = high_water - std::min(high_water, used_ + growth_);
-  disk_is_short_ = may_be_short && *room + free_pages < limits_.disk_reserve_bytes;
+  disk_is_short_ = room && *room + free_pages < limits_.disk_reserve_bytes;
 }
 
 bool Space::is_above(std::uint64_t max_bytes) {
@@ -77,14 +80,13 @@ std::string Space::why_full() const {
 }
 
 bool Space::is_full(ReadTransaction& view) const {
-  const auto room = disk_room();
-  const bool may_be_short = room && *room < limits_.disk_reserve_bytes;
+  const auto room = short_disk_room();
   const std::uint64_t high_water = env_.high_water_bytes();
-  if (high_water <= full_at() && !may_be_short) {
+  if (high_water <= full_at() && !room) {
     return false;
   }
   const std::uint64_t used = used_bytes(view);
-  return used > full_at() || (may_be_short && *room + high_water - used < limits_.disk_reserve_bytes);
+  return used > full_at() || (room && *room + high_water - used < limits_.disk_reserve_bytes);
 }
 
 }  // namespace webhookd::store

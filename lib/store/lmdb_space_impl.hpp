@@ -42,14 +42,18 @@ class Space {
   // The same from any thread, measured afresh in a reading transaction (LMDB lists free pages to no other).
   std::uint64_t used_bytes(ReadTransaction& view) const { return env_.high_water_bytes() - view.free_bytes(); }
   bool is_full(ReadTransaction& view) const;
+  // What the file system gives the store, without the free pages of its file; nothing when it cannot be asked. From any
+  // thread.
+  std::optional<std::uint64_t> disk_free_bytes() const;
+  const Limits& limits() const { return limits_; }
 
  private:
   std::uint64_t full_at() const { return limits_.quota_bytes / 100 * 95; }
   std::uint64_t exhausted_margin() const;
   bool is_over_quota() const { return used_ + growth_ > full_at(); }
-  // What can be written before the file system has no more than its reserve, without the free pages of the file.
-  // Nothing when it cannot be asked: then the commit itself will fail.
-  std::optional<std::uint64_t> disk_room() const;
+  // The file system may have less left than its reserve. One that cannot be asked has not: then the commit itself will
+  // fail.
+  std::optional<std::uint64_t> short_disk_room() const;
   void measure(std::uint64_t high_water);
 
   const Env& env_;

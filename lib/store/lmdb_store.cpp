@@ -134,16 +134,38 @@ Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const Lmd
   return env;
 }
 
-Result<Meta> read_identity(const Env& env, DamageReport& damage) {
+// Of what the store is sealed with, if it is, there must be the sealer.
+Result<void> check_sealer(const std::string& key_id, const std::vector<SealerRef>& sealers) {
+  const bool is_there = std::any_of(sealers.begin(), sealers.end(),
+                                    [&key_id](const SealerRef& sealer) { return sealer->key_id() == key_id; });
+  if (key_id.empty() || is_there) {
+    return {};
+  }
+  std::string given = sealers.empty() ? "none is given" : "given is";
+  for (const SealerRef& sealer : sealers) {
+    given += (&sealer == sealers.data() ? " " : " and ") + sealer->key_id();
+  }
+  return Error{ErrorCode::invalid_field,
+               "the store is sealed with the master key " + key_id + ", and " + given +
+                   ": give that key (secrets.master_key_file); another one takes its place by `whctl secret "
+                   "rotate-master`",
+               {}};
+}
+
+Result<Meta> read_identity(const Env& env, const std::vector<SealerRef>& sealers, DamageReport& damage) {
   ReadPool pool(env);
   ReadTransaction transaction(pool);
-  Rows rows(transaction, 0, damage);
+  const Seals none;
+  Rows rows(transaction, 0, none, damage);
   auto meta = rows.meta();
   if (!meta) {
     return meta.error();
   }
   if (!*meta) {
     return Error{ErrorCode::internal, "the record of the store itself is missing: restore the store from a backup", {}};
+  }
+  if (auto sealer = check_sealer(rows.sealed_with(), sealers); !sealer) {
+    return sealer.error();
   }
   return **meta;
 }
@@ -184,12 +206,33 @@ class LmdbStore final : public Store {
         tag_keys_(meta.tag_keys),
         quota_bytes_(options.quota_bytes),
         damage_(log),
+        seals_(options.sealers),
         reads_(*env_),
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
         waiters_(meta.next_number - 1),
-        writer_(*env_, tag_keys_, space_, damage_, waiters_, {options.commit_records_max, options.commit_bytes_max},
-                options.stopwatch, log),
+        writer_(*env_, tag_keys_, seals_, space_, damage_, waiters_,
+                {options.commit_records_max, options.commit_bytes_max}, options.stopwatch, log),
         copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
+
+  // A store that was never sealed is, before anybody else writes to it.
+  Result<void> seal_if_open(const Sealer& sealer, base::LogSink& log) {
+    WriteTransaction transaction(*env_);
+    Changes changes(transaction, tag_keys_, seals_, space_, damage_);
+    if (auto begun = changes.begin(); !begun || !changes.sealed_with().empty()) {
+      return begun;
+    }
+    const auto sealed = changes.reseal(sealer);
+    if (!sealed) {
+      return sealed.error();
+    }
+    changes.finish();
+    if (!transaction.commit()) {
+      return transaction.failure("cannot seal the store");
+    }
+    log.write(base::LogLevel::warning, "store_sealed",
+              {{"master_key", sealed->to}, {"webhooks", std::to_string(sealed->webhooks)}});
+    return {};
+  }
 
   // Writes.
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
@@ -214,44 +257,66 @@ class LmdbStore final : public Store {
     write(records, 0, std::move(done),
           [messages = std::move(messages)](Changes& changes) { return changes.wait_out(messages); });
   }
-  void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
-    write(4, 0, std::move(done),
-          [message, actor = std::move(actor), now](Changes& changes) { return changes.cancel(message, actor, now); });
+  void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+              Audit audit) override {
+    write(5, 0, std::move(done), [message, actor = std::move(actor), now, audit](Changes& changes) {
+      return changes.noted(changes.cancel(message, actor, now), audit);
+    });
   }
-  void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) override {
-    write(5, 0, std::move(done),
-          [message, actor = std::move(actor), now](Changes& changes) { return changes.retry(message, actor, now); });
+  void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done, Audit audit) override {
+    write(6, 0, std::move(done), [message, actor = std::move(actor), now, audit](Changes& changes) {
+      return changes.noted(changes.retry(message, actor, now), audit);
+    });
   }
-  void begin_bulk(BulkTask task, Completion<BulkTask> done) override {
-    write(2, 0, std::move(done), [task = std::move(task)](Changes& changes) { return changes.begin_bulk(task); });
+  void begin_bulk(BulkTask task, Completion<BulkTask> done, Audit audit) override {
+    write(3, 0, std::move(done),
+          [task = std::move(task), audit](Changes& changes) { return changes.noted(changes.begin_bulk(task), audit); });
   }
   void step_bulk(BulkStep step, Completion<BulkProgress> done) override {
     const std::size_t records = step.messages.size() * 5 + 1;
     write(records, 0, std::move(done), [step = std::move(step)](Changes& changes) { return changes.step_bulk(step); });
   }
-  void end_bulk(TaskId task, Time now, Completion<BulkTask> done) override {
-    write(1, 0, std::move(done), [task, now](Changes& changes) { return changes.end_bulk(task, now); });
+  void end_bulk(TaskId task, Time now, Completion<BulkTask> done, Audit audit) override {
+    write(2, 0, std::move(done),
+          [task, now, audit](Changes& changes) { return changes.noted(changes.end_bulk(task, now), audit); });
   }
   void put_webhook(WebhookWrite request, Completion<domain::Webhook> done) override {
-    write(3, 0, std::move(done),
-          [request = std::move(request)](Changes& changes) { return changes.put_webhook(request); });
+    write(4, 0, std::move(done), [request = std::move(request)](Changes& changes) {
+      return changes.noted(changes.put_webhook(request), request.audit);
+    });
   }
-  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) override {
-    write(3, 0, std::move(done), [webhook](Changes& changes) { return changes.delete_webhook(webhook); });
+  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done, Audit audit) override {
+    write(4, 0, std::move(done),
+          [webhook, audit](Changes& changes) { return changes.noted(changes.delete_webhook(webhook), audit); });
   }
   void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
     write(limit * 5, 0, std::move(done),
           [webhook, limit](Changes& changes) { return changes.purge_webhook(webhook, limit); });
   }
+  void reseal(SealerRef sealer, Completion<Resealed> done, Audit audit) override {
+    if (seals_.find(sealer->key_id()) == nullptr) {
+      seals_.add(sealer);
+    }
+    write(1, 0, std::move(done), [sealer = std::move(sealer), audit](Changes& changes) {
+      return changes.noted(changes.reseal(*sealer), audit);
+    });
+  }
   void expire(ExpireStep step, Completion<Expired> done) override {
     write(step.limit * 6, 0, std::move(done), [step](Changes& changes) { return changes.expire(step); });
   }
-  void put_type(domain::EventType type, Completion<domain::EventType> done) override {
+  void put_type(domain::EventType type, Completion<domain::EventType> done, Audit audit) override {
     const std::size_t bytes = type.schema.size() + type.example.size();
-    write(1, bytes, std::move(done), [type = std::move(type)](Changes& changes) { return changes.put_type(type); });
+    write(2, bytes, std::move(done),
+          [type = std::move(type), audit](Changes& changes) { return changes.noted(changes.put_type(type), audit); });
   }
-  void remove_type(std::string name, Completion<std::string> done) override {
-    write(1, 0, std::move(done), [name = std::move(name)](Changes& changes) { return changes.remove_type(name); });
+  void remove_type(std::string name, Completion<std::string> done, Audit audit) override {
+    write(2, 0, std::move(done), [name = std::move(name), audit](Changes& changes) {
+      return changes.noted(changes.remove_type(name), audit);
+    });
+  }
+  void note_audit(Audit audit, Completion<std::uint64_t> done) override {
+    write(1, 0, std::move(done),
+          [audit](Changes& changes) { return Result<std::uint64_t>(changes.note_audit(*audit)); });
   }
 
   FlightSlot note_flight(const FlightNote& note) override { return flights_.note(note); }
@@ -315,6 +380,9 @@ class LmdbStore final : public Store {
   void list_types(Completion<std::vector<domain::EventType>> done) override {
     read(std::move(done), [](ReadTransaction&, Rows& rows) { return read_types(rows); });
   }
+  void list_audit(AuditQuery query, Completion<AuditPage> done) override {
+    read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_audit(rows, query); });
+  }
   void figures(Completion<StoreFigures> done) override {
     read(std::move(done), [this](ReadTransaction& transaction, Rows& rows) { return read_figures(transaction, rows); });
   }
@@ -344,7 +412,7 @@ class LmdbStore final : public Store {
   template <class T, class Question>
   Result<T> answer_from_snapshot(Question question) {
     ReadTransaction transaction(reads_);
-    Rows rows(transaction, tag_keys_, damage_);
+    Rows rows(transaction, tag_keys_, seals_, damage_);
     Result<T> answer = transaction.has_failed() ? Result<T>(Error{}) : question(transaction, rows);
     if (transaction.has_failed()) {
       return transaction.failure("reading the store failed");
@@ -374,6 +442,10 @@ class LmdbStore final : public Store {
     figures.webhooks = meta->webhooks;
     figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
+    figures.master_key = rows.sealed_with();
+    figures.directory = space_.limits().directory;
+    figures.disk_free_bytes = space_.disk_free_bytes().value_or(0);
+    figures.disk_reserve_bytes = space_.limits().disk_reserve_bytes;
     figures.commits = writer_.commits();
     figures.commit_time = writer_.commit_time();
     figures.damaged_records = damage_.count();
@@ -387,6 +459,7 @@ class LmdbStore final : public Store {
   TagKeys tag_keys_;
   std::uint64_t quota_bytes_;
   DamageReport damage_;
+  Seals seals_;
   ReadPool reads_;
   Space space_;
   ChangeWaiters waiters_;
@@ -428,7 +501,7 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
     return env.error();
   }
   DamageReport damage(log);
-  const auto meta = read_identity(**env, damage);
+  const auto meta = read_identity(**env, options.sealers, damage);
   if (!meta) {
     return meta.error();
   }
@@ -443,8 +516,13 @@ Result<std::unique_ptr<Store>> open_lmdb_store(const LmdbOptions& options, base:
     log.write(base::LogLevel::warning, "flight_journal_failed", {{"detail", flights.error().detail}});
     flights = FlightJournal();
   }
-  return std::unique_ptr<Store>(
-      std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), *meta, options, log));
+  auto store = std::make_unique<LmdbStore>(std::move(*lock), std::move(*env), std::move(*flights), *meta, options, log);
+  if (!options.sealers.empty()) {
+    if (auto sealed = store->seal_if_open(*options.sealers.front(), log); !sealed) {
+      return sealed.error();
+    }
+  }
+  return std::unique_ptr<Store>(std::move(store));
 }
 
 }  // namespace webhookd::store

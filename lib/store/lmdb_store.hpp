@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/result.hpp"
@@ -24,7 +25,10 @@ struct LmdbOptions {
   std::uint64_t preallocate_bytes = 0;
   // Kernel randomness, used once: store id and tag key of a new store.
   std::uint64_t seed = 0;
-  Time now{};                                // created_at of the shipped types in a new store
+  Time now{};  // created_at of the shipped types in a new store
+  // The first seals the secrets of a store that is not sealed yet; the others open what they have sealed. None: the
+  // store is not sealed.
+  std::vector<SealerRef> sealers;
   std::function<std::uint64_t()> stopwatch;  // microseconds of a steady clock; empty: commits are not timed
   std::size_t commit_records_max = 5000;
   std::size_t commit_bytes_max = std::size_t{32} << 20;

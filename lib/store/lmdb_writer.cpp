@@ -4,10 +4,11 @@
 
 namespace webhookd::store {
 
-Writer::Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
-               Limits limits, Stopwatch stopwatch, base::LogSink& log)
+Writer::Writer(const Env& env, const TagKeys& tag_keys, const Seals& seals, Space& space, DamageReport& damage,
+               ChangeWaiters& waiters, Limits limits, Stopwatch stopwatch, base::LogSink& log)
     : env_(env),
       tag_keys_(tag_keys),
+      seals_(seals),
       space_(space),
       damage_(damage),
       waiters_(waiters),
@@ -86,7 +87,7 @@ void Writer::write(std::span<std::unique_ptr<Write>> batch) {
 
 std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Write>> batch) {
   WriteTransaction transaction(env_);
-  Changes changes(transaction, tag_keys_, space_, damage_);
+  Changes changes(transaction, tag_keys_, seals_, space_, damage_);
   if (auto begun = changes.begin(); !begun) {
     return Failure{begun.error()};
   }

@@ -62,8 +62,8 @@ class Writer {
   using Stopwatch = std::function<std::uint64_t()>;  // microseconds; may be empty
 
   // `waiters` hear of each commit's changes, behind its answers.
-  Writer(const Env& env, const TagKeys& tag_keys, Space& space, DamageReport& damage, ChangeWaiters& waiters,
-         Limits limits, Stopwatch stopwatch, base::LogSink& log);
+  Writer(const Env& env, const TagKeys& tag_keys, const Seals& seals, Space& space, DamageReport& damage,
+         ChangeWaiters& waiters, Limits limits, Stopwatch stopwatch, base::LogSink& log);
   // Commits and answers what is queued, then ends.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -89,6 +89,7 @@ class Writer {
 
   const Env& env_;
   TagKeys tag_keys_;
+  const Seals& seals_;
   Space& space_;
   DamageReport& damage_;
   ChangeWaiters& waiters_;

@@ -16,7 +16,7 @@ namespace {
 using domain::Message;
 
 constexpr std::size_t attempts_shown = domain::limits::attempts_in_history;
-constexpr std::uint32_t memory_schema = 3;
+constexpr std::uint32_t memory_schema = 4;
 
 // The due index: bucket, webhook, due, message; the last three as the store orders them inside a bucket.
 using DueKey = std::tuple<std::uint64_t, std::uint64_t, Time, std::uint64_t>;
@@ -56,9 +56,20 @@ class State {
   Result<domain::Webhook> put_webhook(const WebhookWrite& write);
   Result<std::uint64_t> delete_webhook(WebhookId id);
   Result<PurgeStep> purge_webhook(WebhookId id, std::size_t limit);
+  Resealed reseal(const Sealer& sealer);
   Expired expire(const ExpireStep& step);
   Result<domain::EventType> put_type(const domain::EventType& type);
   Result<std::string> remove_type(const std::string& name);
+  template <class T>
+  Result<T> noted(Result<T> result, const Audit& audit) {
+    if (result && audit) {
+      AuditLine line = *audit;
+      name_object(line, *result);
+      note_audit(std::move(line));
+    }
+    return result;
+  }
+  std::uint64_t note_audit(AuditLine line);
 
   // Reads.
   OpenState load() const;
@@ -78,6 +89,7 @@ class State {
   std::vector<WebhookState> list_webhooks() const;
   Result<WebhookState> webhook(WebhookId id) const;
   std::vector<domain::EventType> list_types() const;
+  AuditPage list_audit(const AuditQuery& query) const;
   StoreFigures figures() const;
 
   void set_full(bool full) { full_ = full; }
@@ -115,6 +127,7 @@ class State {
   void expire_messages(const ExpireStep& step, Expired& answer);
   void expire_message(const ExpireStep& step, const Message& message, Expired& answer);
   void expire_events(const ExpireStep& step, Expired& answer);
+  void expire_audit(const ExpireStep& step, Expired& answer);
   bool has_messages(const StoredEvent& stored) const;
   void remove_event(std::uint64_t sequence);
 
@@ -123,6 +136,7 @@ class State {
   std::uint64_t next_number_ = 1;
   std::uint64_t next_webhook_ = 1;
   bool full_ = false;
+  std::string master_key_;  // nothing is at rest here: only the id is kept
   std::map<std::uint64_t, StoredEvent> events_;
   std::map<std::uint64_t, StoredMessage> messages_;
   std::map<std::uint64_t, WebhookState> webhooks_;
@@ -133,6 +147,7 @@ class State {
   std::map<std::pair<EventId, std::string>, std::uint64_t> origins_;  // of imported events
   std::set<DueKey> due_;
   std::map<std::uint64_t, BulkTask> tasks_;
+  std::map<std::uint64_t, AuditLine> audit_;
   std::map<std::uint64_t, std::uint64_t> feed_;  // the number at which each message stands, and the message
 };
 
@@ -415,7 +430,10 @@ Settled State::settle_one(const Settlement& settlement) {
   stored->attempts[settlement.attempt.number] = settlement.attempt;
   replace(*stored, after);
   if (effect == SettleEffect::changed) {
-    make_gone(find_webhook(after.webhook)->webhook, after, settlement.ended_at);
+    domain::Webhook& webhook = find_webhook(after.webhook)->webhook;
+    if (make_gone(webhook, after, settlement.ended_at)) {
+      note_audit(line_of_gone(webhook, after.id, settlement.ended_at));
+    }
   }
   return {after, effect == SettleEffect::changed};
 }
@@ -598,6 +616,12 @@ Result<PurgeStep> State::purge_webhook(WebhookId id, std::size_t limit) {
 
 // ---- retention ------------------------------------------------------------------------------------------------
 
+Resealed State::reseal(const Sealer& sealer) {
+  Resealed answer{std::exchange(master_key_, sealer.key_id()), sealer.key_id(), 0};
+  answer.webhooks = answer.from == answer.to ? 0 : webhooks_.size();
+  return answer;
+}
+
 Expired State::expire(const ExpireStep& step) {
   Expired answer;
   answer.after = step.after;
@@ -605,6 +629,9 @@ Expired State::expire(const ExpireStep& step) {
   expire_messages(step, answer);
   if (answer.done) {
     expire_events(step, answer);
+  }
+  if (answer.done) {
+    expire_audit(step, answer);
   }
   return answer;
 }
@@ -668,6 +695,22 @@ void State::expire_events(const ExpireStep& step, Expired& answer) {
   answer.done = true;
 }
 
+void State::expire_audit(const ExpireStep& step, Expired& answer) {
+  for (auto at = audit_.begin(); at != audit_.end();) {
+    const Disposal disposal = disposal_of(step, at->second);
+    if (disposal == Disposal::stop) {
+      answer.next_audit = at->second.at;
+      return;
+    }
+    if (disposal == Disposal::remove && answer.audit_lines == step.limit) {
+      answer.done = false;
+      return;
+    }
+    answer.audit_lines += disposal == Disposal::remove ? 1 : 0;
+    at = disposal == Disposal::remove ? audit_.erase(at) : std::next(at);
+  }
+}
+
 bool State::has_messages(const StoredEvent& stored) const {
   const auto first = messages_.lower_bound(stored.first_message);
   return first != messages_.end() && first->first < stored.first_message + stored.message_count;
@@ -695,6 +738,12 @@ Result<std::string> State::remove_type(const std::string& name) {
     return no_such_type(name);
   }
   return name;
+}
+
+std::uint64_t State::note_audit(AuditLine line) {
+  line.number = next_number_++;
+  audit_[line.number] = line;
+  return line.number;
 }
 
 // ---- reads ----------------------------------------------------------------------------------------------------
@@ -929,6 +978,24 @@ std::vector<domain::EventType> State::list_types() const {
   return types;
 }
 
+AuditPage State::list_audit(const AuditQuery& query) const {
+  AuditPage page;
+  const auto start = query.before == 0 ? audit_.end() : audit_.lower_bound(query.before);
+  std::uint64_t last = query.before;
+  std::size_t looked_at = 0;
+  for (auto at = std::make_reverse_iterator(start); at != audit_.rend(); ++at) {
+    if (page.lines.size() == query.limit || looked_at++ == query.scan_limit) {
+      page.next = last;
+      break;
+    }
+    last = at->first;
+    if (matches_audit(query, at->second)) {
+      page.lines.push_back(at->second);
+    }
+  }
+  return page;
+}
+
 StoreFigures State::figures() const {
   StoreFigures figures;
   figures.store_id = store_id();
@@ -943,6 +1010,7 @@ StoreFigures State::figures() const {
     figures.used_bytes += stored.event->data.size();
   }
   figures.full = full_;
+  figures.master_key = master_key_;
   return figures;
 }
 
@@ -993,40 +1061,55 @@ class MemoryStoreImpl final : public MemoryStore {
   void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) override {
     queue([messages = std::move(messages)](State& state) { return state.wait_out(messages); }, std::move(done));
   }
-  void cancel(MessageId message, domain::Actor actor, Time now, Completion<Message> done) override {
-    queue([message, actor = std::move(actor), now](State& state) { return state.cancel(message, actor, now); },
+  void cancel(MessageId message, domain::Actor actor, Time now, Completion<Message> done, Audit audit) override {
+    queue([message, actor = std::move(actor), now,
+           audit](State& state) { return state.noted(state.cancel(message, actor, now), audit); },
           std::move(done));
   }
-  void retry(MessageId message, domain::Actor actor, Time now, Completion<Message> done) override {
-    queue([message, actor = std::move(actor), now](State& state) { return state.retry(message, actor, now); },
+  void retry(MessageId message, domain::Actor actor, Time now, Completion<Message> done, Audit audit) override {
+    queue([message, actor = std::move(actor), now,
+           audit](State& state) { return state.noted(state.retry(message, actor, now), audit); },
           std::move(done));
   }
-  void begin_bulk(BulkTask task, Completion<BulkTask> done) override {
-    queue([task = std::move(task)](State& state) { return state.begin_bulk(task); }, std::move(done));
+  void begin_bulk(BulkTask task, Completion<BulkTask> done, Audit audit) override {
+    queue([task = std::move(task), audit](State& state) { return state.noted(state.begin_bulk(task), audit); },
+          std::move(done));
   }
   void step_bulk(BulkStep step, Completion<BulkProgress> done) override {
     queue([step = std::move(step)](State& state) { return state.step_bulk(step); }, std::move(done));
   }
-  void end_bulk(TaskId task, Time now, Completion<BulkTask> done) override {
-    queue([task, now](State& state) { return state.end_bulk(task, now); }, std::move(done));
+  void end_bulk(TaskId task, Time now, Completion<BulkTask> done, Audit audit) override {
+    queue([task, now, audit](State& state) { return state.noted(state.end_bulk(task, now), audit); }, std::move(done));
   }
   void put_webhook(WebhookWrite write, Completion<domain::Webhook> done) override {
-    queue([write = std::move(write)](State& state) { return state.put_webhook(write); }, std::move(done));
+    queue([write = std::move(write)](State& state) { return state.noted(state.put_webhook(write), write.audit); },
+          std::move(done));
   }
-  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) override {
-    queue([webhook](State& state) { return state.delete_webhook(webhook); }, std::move(done));
+  void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done, Audit audit) override {
+    queue([webhook, audit](State& state) { return state.noted(state.delete_webhook(webhook), audit); },
+          std::move(done));
   }
   void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) override {
     queue([webhook, limit](State& state) { return state.purge_webhook(webhook, limit); }, std::move(done));
   }
+  void reseal(SealerRef sealer, Completion<Resealed> done, Audit audit) override {
+    queue([sealer = std::move(sealer),
+           audit](State& state) { return state.noted(Result<Resealed>(state.reseal(*sealer)), audit); },
+          std::move(done));
+  }
   void expire(ExpireStep step, Completion<Expired> done) override {
     queue([step](State& state) { return Result<Expired>(state.expire(step)); }, std::move(done));
   }
-  void put_type(domain::EventType type, Completion<domain::EventType> done) override {
-    queue([type = std::move(type)](State& state) { return state.put_type(type); }, std::move(done));
+  void put_type(domain::EventType type, Completion<domain::EventType> done, Audit audit) override {
+    queue([type = std::move(type), audit](State& state) { return state.noted(state.put_type(type), audit); },
+          std::move(done));
   }
-  void remove_type(std::string name, Completion<std::string> done) override {
-    queue([name = std::move(name)](State& state) { return state.remove_type(name); }, std::move(done));
+  void remove_type(std::string name, Completion<std::string> done, Audit audit) override {
+    queue([name = std::move(name), audit](State& state) { return state.noted(state.remove_type(name), audit); },
+          std::move(done));
+  }
+  void note_audit(Audit audit, Completion<std::uint64_t> done) override {
+    queue([audit](State& state) { return Result<std::uint64_t>(state.note_audit(*audit)); }, std::move(done));
   }
 
   FlightSlot note_flight(const FlightNote& note) override {
@@ -1072,6 +1155,7 @@ class MemoryStoreImpl final : public MemoryStore {
   void list_webhooks(Completion<std::vector<WebhookState>> done) override { done(state_.list_webhooks()); }
   void webhook(WebhookId id, Completion<WebhookState> done) override { done(state_.webhook(id)); }
   void list_types(Completion<std::vector<domain::EventType>> done) override { done(state_.list_types()); }
+  void list_audit(AuditQuery query, Completion<AuditPage> done) override { done(state_.list_audit(query)); }
   void copy(Completion<StoreCopy> done) override {
     done(base::Error{base::ErrorCode::unavailable, "a store in memory has no file to copy", {}});
   }

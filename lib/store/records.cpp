@@ -138,20 +138,37 @@ void get_optional_fields(RecordReader& reader, unsigned fields, Message& message
   }
 }
 
-void put_secrets(RecordWriter& writer, const std::vector<domain::Secret>& secrets) {
-  writer.number(secrets.size());
-  for (const domain::Secret& secret : secrets) {
-    writer.choice(secret.kind);
-    writer.text(secret.key);
+constexpr std::uint8_t secret_kinds = 2;  // behind them the same kinds again, sealed
+
+std::string place_of_secrets(std::uint64_t webhook) { return "webhook " + std::to_string(webhook); }
+
+void put_secrets(RecordWriter& writer, const Webhook& webhook, const Sealer* sealer) {
+  writer.number(webhook.secrets.size());
+  for (const domain::Secret& secret : webhook.secrets) {
+    const auto kind = static_cast<std::uint8_t>(secret.kind);
+    writer.choice(sealer == nullptr ? kind : static_cast<std::uint8_t>(kind + secret_kinds));
+    writer.text(sealer == nullptr ? secret.key : sealer->seal(secret.key, place_of_secrets(webhook.id.sequence())));
     put_optional_time(writer, secret.expires_at);
   }
 }
 
-std::vector<domain::Secret> get_secrets(RecordReader& reader) {
+std::string opened(RecordReader& reader, const std::string& sealed, std::uint64_t webhook, const Seals& seals) {
+  auto plain = seals.open(sealed, place_of_secrets(webhook));
+  if (!plain) {
+    reader.fail("a secret cannot be opened: it was sealed with another master key, or altered");
+  }
+  return plain.value_or(std::string());
+}
+
+std::vector<domain::Secret> get_secrets(RecordReader& reader, std::uint64_t webhook, const Seals* seals) {
   std::vector<domain::Secret> secrets(reader.count());
   for (domain::Secret& secret : secrets) {
-    secret.kind = reader.choice<domain::SecretKind>(2);
+    const auto kind = reader.choice<std::uint8_t>(2 * secret_kinds);
+    secret.kind = static_cast<domain::SecretKind>(kind % secret_kinds);
     secret.key = reader.text();
+    if (kind >= secret_kinds && seals != nullptr) {
+      secret.key = opened(reader, secret.key, webhook, *seals);
+    }
     secret.expires_at = get_optional_time(reader);
   }
   return secrets;
@@ -175,7 +192,7 @@ domain::RetryPolicy get_policy(RecordReader& reader) {
   return policy;
 }
 
-void get_lists(RecordReader& reader, Webhook& webhook) {
+void get_lists(RecordReader& reader, Webhook& webhook, const Seals* seals) {
   webhook.events.resize(reader.count());
   for (std::string& pattern : webhook.events) {
     pattern = reader.text();
@@ -185,10 +202,10 @@ void get_lists(RecordReader& reader, Webhook& webhook) {
     header.name = reader.text();
     header.value = reader.text();
   }
-  webhook.secrets = get_secrets(reader);
+  webhook.secrets = get_secrets(reader, webhook.id.sequence(), seals);
 }
 
-void put_lists(RecordWriter& writer, const Webhook& webhook) {
+void put_lists(RecordWriter& writer, const Webhook& webhook, const Sealer* sealer) {
   writer.number(webhook.events.size());
   for (const std::string& pattern : webhook.events) {
     writer.text(pattern);
@@ -198,7 +215,7 @@ void put_lists(RecordWriter& writer, const Webhook& webhook) {
     writer.text(header.name);
     writer.text(header.value);
   }
-  put_secrets(writer, webhook.secrets);
+  put_secrets(writer, webhook, sealer);
 }
 
 void put_auth(RecordWriter&, std::monostate) {}
@@ -378,11 +395,11 @@ Result<Meta> decode_meta(std::string_view record) {
   return finish(reader, std::move(meta), [] { return std::string("the store itself"); });
 }
 
-void encode_webhook(const Webhook& webhook, std::string& out) {
+void encode_webhook(const Webhook& webhook, const Sealer* sealer, std::string& out) {
   RecordWriter writer(out, webhook_version);
   writer.text(webhook.display_name);
   writer.text(webhook.url.text());
-  put_lists(writer, webhook);
+  put_lists(writer, webhook, sealer);
   writer.choice(webhook.status);
   writer.choice(webhook.status_reason);
   writer.text(webhook.description);
@@ -400,14 +417,15 @@ void encode_webhook(const Webhook& webhook, std::string& out) {
   writer.seal(sequence_key(webhook.id.sequence()).view());
 }
 
-Result<Webhook> decode_webhook(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record) {
+Result<Webhook> decode_webhook(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record,
+                               const Seals* seals) {
   const bool has_credentials = record_version(record) != 1;
   RecordReader reader(sequence_key(sequence).view(), record, has_credentials ? webhook_version : version);
   Webhook webhook;
   webhook.id = id_of<WebhookId>(sequence, tag_keys);
   webhook.display_name = reader.text();
   const std::string_view url = reader.text();
-  get_lists(reader, webhook);
+  get_lists(reader, webhook, seals);
   webhook.status = reader.choice<domain::WebhookStatus>(2);
   webhook.status_reason = reader.choice<domain::InactiveReason>(3);
   webhook.description = reader.text();
@@ -656,6 +674,33 @@ Result<BulkTask> decode_task(std::uint64_t sequence, const TagKeys& tag_keys, st
   task.done = reader.number();
   task.failed = reader.number();
   return finish(reader, std::move(task), [&] { return to_string(id_of<TaskId>(sequence, tag_keys)); });
+}
+
+void encode_audit(const AuditLine& line, std::string& out) {
+  RecordWriter writer(out, version);
+  writer.time(line.at);
+  writer.flag(line.uid.has_value());
+  writer.number(line.uid.value_or(0));
+  for (const std::string* text :
+       {&line.user, &line.role, &line.operation, &line.object, &line.name, &line.detail, &line.reason}) {
+    writer.text(*text);
+  }
+  writer.seal(sequence_key(line.number).view());
+}
+
+Result<AuditLine> decode_audit(std::uint64_t number, std::string_view record) {
+  RecordReader reader(sequence_key(number).view(), record, version);
+  AuditLine line;
+  line.number = number;
+  line.at = reader.time();
+  const bool has_uid = reader.flag();
+  const auto uid = reader.small_number<std::uint32_t>();
+  line.uid = has_uid ? std::optional(uid) : std::nullopt;
+  for (std::string* text :
+       {&line.user, &line.role, &line.operation, &line.object, &line.name, &line.detail, &line.reason}) {
+    *text = reader.text();
+  }
+  return finish(reader, std::move(line), [&] { return "line " + std::to_string(number) + " of the audit"; });
 }
 
 void encode_span(const Span& span, std::string& out) {

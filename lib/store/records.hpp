@@ -16,7 +16,7 @@
 
 namespace webhookd::store {
 
-inline constexpr std::uint32_t schema_version = 3;
+inline constexpr std::uint32_t schema_version = 4;
 
 // The record of the schema, which every version reads; 0 when it is none.
 std::uint32_t decode_schema(std::string_view record);
@@ -74,7 +74,7 @@ struct Meta {
   std::uint64_t store_id = 0;
   TagKeys tag_keys;
   std::uint64_t next_event = 1;
-  std::uint64_t next_number = 1;  // of messages, of their changes, and of tasks
+  std::uint64_t next_number = 1;  // of messages, of their changes, of tasks, and of lines of the audit
   std::uint64_t next_webhook = 1;
   std::uint64_t events = 0;
   std::uint64_t messages = 0;
@@ -102,8 +102,11 @@ struct EventHeader {
 void encode_meta(const Meta& meta, std::string& out);
 Result<Meta> decode_meta(std::string_view record);
 
-void encode_webhook(const domain::Webhook& webhook, std::string& out);
-Result<domain::Webhook> decode_webhook(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record);
+// Secrets are sealed, but for a null sealer.
+void encode_webhook(const domain::Webhook& webhook, const Sealer* sealer, std::string& out);
+// With null seals a sealed secret stays as it is stored: for those who look at all else.
+Result<domain::Webhook> decode_webhook(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record,
+                                       const Seals* seals);
 
 void encode_counters(std::uint64_t webhook, const WebhookCounters& counters, std::string& out);
 Result<WebhookCounters> decode_counters(std::uint64_t webhook, std::string_view record);
@@ -127,6 +130,10 @@ Result<domain::Attempt> decode_attempt(std::uint64_t message, std::string_view k
 
 void encode_task(const BulkTask& task, std::string& out);
 Result<BulkTask> decode_task(std::uint64_t sequence, const TagKeys& tag_keys, std::string_view record);
+
+// Of the audit: the number is the key.
+void encode_audit(const AuditLine& line, std::string& out);
+Result<AuditLine> decode_audit(std::uint64_t number, std::string_view record);
 
 void encode_span(const Span& span, std::string& out);
 Result<Span> decode_span(std::uint64_t bucket, std::string_view record);

@@ -140,7 +140,8 @@ Result<void> leave_numbers_behind(const std::string& directory, std::uint64_t ra
   base::SilentLog silent;
   DamageReport damage(silent);
   WriteTransaction transaction(**env);
-  Rows rows(transaction, 0, damage);
+  const Seals none;
+  Rows rows(transaction, 0, none, damage);
   auto meta = rows.meta();
   if (!meta || !*meta) {
     return refusal("the record of the restored store itself cannot be read");

@@ -195,6 +195,37 @@ void advance(BulkTask& task, const BulkStep& step) {
   }
 }
 
+// ---- audit ----------------------------------------------------------------------------------------------------
+
+bool matches_audit(const AuditQuery& query, const AuditLine& line) {
+  const bool is_by_user =
+      query.user.empty() || query.user == line.user || (line.uid && query.user == std::to_string(*line.uid));
+  const bool is_operation = query.operation.empty() || query.operation == line.operation;
+  const bool is_of_object = query.object.empty() || query.object == line.object || query.object == line.name;
+  return is_by_user && is_operation && is_of_object && (!query.since || line.at >= *query.since) &&
+         (!query.until || line.at < *query.until);
+}
+
+Disposal disposal_of(const ExpireStep& step, const AuditLine& line) {
+  if (line.at > step.now) {
+    return Disposal::pass;
+  }
+  return line.at < step.audit_before ? Disposal::remove : Disposal::stop;
+}
+
+AuditLine line_of_gone(const domain::Webhook& webhook, MessageId message, Time now) {
+  AuditLine line;
+  line.at = now;
+  line.user = "webhookd";
+  line.role = "daemon";
+  line.operation = "deactivateWebhook";
+  line.object = to_string(webhook.id);
+  line.name = webhook.display_name;
+  line.detail = "status, status_reason";
+  line.reason = "the receiver answered 410 to " + to_string(message);
+  return line;
+}
+
 Error no_such_message(MessageId id) { return {ErrorCode::not_found, "there is no message " + to_string(id), {}}; }
 Error no_such_event(EventId id) { return {ErrorCode::not_found, "there is no event " + to_string(id), {}}; }
 Error no_such_webhook(WebhookId id) { return {ErrorCode::not_found, "there is no webhook " + to_string(id), {}}; }

@@ -5,6 +5,7 @@
 // Never here: storage.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "store/store.hpp"
@@ -87,6 +88,25 @@ inline constexpr std::size_t ended_tasks_kept = 1000;
 bool is_next_step(const BulkTask& task, const BulkStep& step);
 // How far the task is behind the step; at the end of its stretch it is done.
 void advance(BulkTask& task, const BulkStep& step);
+
+// ---- audit ----------------------------------------------------------------------------------------------------
+
+bool matches_audit(const AuditQuery& query, const AuditLine& line);
+// Of a line; what is ahead of the clock waits for its time.
+Disposal disposal_of(const ExpireStep& step, const AuditLine& line);
+// The line of a webhook that a 410 turned off.
+AuditLine line_of_gone(const domain::Webhook& webhook, MessageId message, Time now);
+
+// The line as it is stored: what the change made is named where the request could not name it yet.
+inline void name_object(AuditLine& line, const domain::Webhook& webhook) {
+  line.object = line.object.empty() ? to_string(webhook.id) : line.object;
+  line.name = webhook.display_name;
+}
+inline void name_object(AuditLine& line, const BulkTask& task) {
+  line.object = line.object.empty() ? to_string(task.id) : line.object;
+}
+template <class Made>
+void name_object(AuditLine&, const Made&) {}
 
 // ---- refusals -------------------------------------------------------------------------------------------------
 

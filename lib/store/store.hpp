@@ -29,6 +29,7 @@
 #include "domain/history.hpp"
 #include "domain/message.hpp"
 #include "domain/webhook.hpp"
+#include "store/seals.hpp"
 
 namespace webhookd::store {
 
@@ -166,6 +167,42 @@ struct Claim {
   std::optional<DuePosition> next;  // the first position not returned, below until_bucket; nothing: no more there
 };
 
+// ---- audit ----------------------------------------------------------------------------------------------------
+
+// Who changed what. A line travels with the write that it tells of and is stored in the same transaction: an answered
+// change is never without its line, and a refused one never has one. Never in it: secrets, values of headers.
+struct AuditLine {
+  std::uint64_t number = 0;  // given by the store, in the order of the changes
+  Time at{};
+  std::optional<std::uint32_t> uid;  // none: webhookd itself
+  std::string user;                  // the name that the user id had then; empty when it had none
+  std::string role;
+  std::string operation;  // of the API (control/protocol/routes.hpp): `createWebhook`, …
+  std::string object;     // id, or name of a type; when empty, the store takes what the change made
+  std::string name;       // display name of the webhook, of the message's webhook …; may be empty
+  std::string detail;     // what of it: names of members, a filter
+  std::string reason;     // as given by who acted
+  bool operator==(const AuditLine&) const = default;
+};
+// Of a write that nobody asked for: null.
+using Audit = std::shared_ptr<const AuditLine>;
+
+// The newest first.
+struct AuditQuery {
+  std::optional<Time> since;  // inclusive
+  std::optional<Time> until;  // exclusive
+  std::string user;           // name or user id; empty: any, here and below
+  std::string operation;
+  std::string object;        // id or name
+  std::uint64_t before = 0;  // the cursor: go on below this number; 0: from the newest
+  std::size_t limit = 50;
+  std::size_t scan_limit = 20'000;  // rows looked at, at most
+};
+struct AuditPage {
+  std::vector<AuditLine> lines;
+  std::optional<std::uint64_t> next;  // `before` of the next page; may come with fewer lines than the limit
+};
+
 // ---- webhooks and types ---------------------------------------------------------------------------------------
 
 // Kept in the same transactions as the messages, never scanned.
@@ -187,6 +224,14 @@ struct WebhookWrite {
   domain::Webhook webhook;  // id unset: create, and the store gives the id
   // Edit: refused with version_mismatch unless this is the stored version. The store never changes `version` itself.
   std::uint64_t expected_version = 0;
+  Audit audit = nullptr;
+};
+
+// The store went from one sealer (empty: none) to another.
+struct Resealed {
+  std::string from;
+  std::string to;
+  std::uint64_t webhooks = 0;  // whose secrets were sealed anew
 };
 
 struct PurgeStep {
@@ -205,15 +250,18 @@ struct ExpireStep {
   std::uint64_t max_bytes = 0;    // above this many used bytes, or when full: whatever settled first goes as well
   std::uint64_t after = 0;        // position in the feed of changes, and
   std::uint64_t after_event = 0;  // event, up to which everything was looked at
-  std::size_t limit = 0;          // messages and events removed, at most
+  std::size_t limit = 0;          // messages, events and lines of the audit removed, at most
+  Time audit_before{};            // lines of the audit from before go
 };
 struct Expired {
   std::uint64_t messages = 0;  // removed
   std::uint64_t events = 0;
+  std::uint64_t audit_lines = 0;
   std::uint64_t after = 0;  // where the next step goes on
   std::uint64_t after_event = 0;
-  bool done = false;         // nothing more is to be removed now
-  std::optional<Time> next;  // settled_at or accepted_at of the oldest that was left for its age
+  bool done = false;               // nothing more is to be removed now
+  std::optional<Time> next;        // settled_at or accepted_at of the oldest that was left for its age
+  std::optional<Time> next_audit;  // of the oldest line of the audit that was left
 };
 
 // ---- histories ------------------------------------------------------------------------------------------------
@@ -368,9 +416,13 @@ struct StoreFigures {
   std::uint64_t webhooks = 0;
   std::uint64_t used_bytes = 0;
   std::uint64_t quota_bytes = 0;
-  std::uint64_t commits = 0;                              // since open
-  std::uint64_t damaged_records = 0;                      // found since open
-  bool full = false;                                      // new events are refused
+  std::string master_key;                // the id of what secrets are sealed with; empty: they are not
+  std::string directory;                 // empty: not on a disk
+  std::uint64_t disk_free_bytes = 0;     // that the store may still take, its own unused pages left out
+  std::uint64_t disk_reserve_bytes = 0;  // of them stay free; below, new events are refused
+  std::uint64_t commits = 0;             // since open
+  std::uint64_t damaged_records = 0;     // found since open
+  bool full = false;                     // new events are refused
   base::DiskHistogram commit_time{base::disk_bounds_us};  // until durable; empty where nobody measures
 };
 
@@ -407,23 +459,29 @@ class Store {
   virtual void settle(Settlements settlements, Completion<std::vector<Settled>> done) = 0;
   // Messages that no longer wait are left alone (`changed` false).
   virtual void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) = 0;
-  virtual void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;
+  virtual void cancel(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+                      Audit audit = nullptr) = 0;
   // The store looks up the webhook's status and retry window itself.
-  virtual void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done) = 0;
+  virtual void retry(MessageId message, domain::Actor actor, Time now, Completion<domain::Message> done,
+                     Audit audit = nullptr) = 0;
   // Gives the id and `up_to`. Of tasks that have ended the latest thousand are kept.
-  virtual void begin_bulk(BulkTask task, Completion<BulkTask> done) = 0;
+  virtual void begin_bulk(BulkTask task, Completion<BulkTask> done, Audit audit = nullptr) = 0;
   virtual void step_bulk(BulkStep step, Completion<BulkProgress> done) = 0;
   // Stops a task that runs; already_settled when it has ended.
-  virtual void end_bulk(TaskId task, Time now, Completion<BulkTask> done) = 0;
+  virtual void end_bulk(TaskId task, Time now, Completion<BulkTask> done, Audit audit = nullptr) = 0;
   // Errors: name_taken, version_mismatch, not_found.
   virtual void put_webhook(WebhookWrite write, Completion<domain::Webhook> done) = 0;
   // Marks it deleting and frees its name; the answer is how many messages waited.
-  virtual void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done) = 0;
+  virtual void delete_webhook(WebhookId webhook, Completion<std::uint64_t> done, Audit audit = nullptr) = 0;
   // Removes up to `limit` messages of a deleting webhook, with attempts and due entries; at the end the webhook itself.
   virtual void purge_webhook(WebhookId webhook, std::size_t limit, Completion<PurgeStep> done) = 0;
+  // Seals every secret with another sealer, all or none of them; with the present one nothing is done.
+  virtual void reseal(SealerRef sealer, Completion<Resealed> done, Audit audit = nullptr) = 0;
   virtual void expire(ExpireStep step, Completion<Expired> done) = 0;
-  virtual void put_type(domain::EventType type, Completion<domain::EventType> done) = 0;
-  virtual void remove_type(std::string name, Completion<std::string> done) = 0;
+  virtual void put_type(domain::EventType type, Completion<domain::EventType> done, Audit audit = nullptr) = 0;
+  virtual void remove_type(std::string name, Completion<std::string> done, Audit audit = nullptr) = 0;
+  // A line for what changes nothing in the store; the answer is its number.
+  virtual void note_audit(Audit audit, Completion<std::uint64_t> done) = 0;
 
   // Attempts under way. From one thread at a time, at once, and durable over a kill but not over a power cut; a slot is
   // given back when the attempt's end is durable.
@@ -458,6 +516,7 @@ class Store {
   virtual void webhook(WebhookId id, Completion<WebhookState> done) = 0;
   virtual void list_types(Completion<std::vector<domain::EventType>> done) = 0;
   virtual void figures(Completion<StoreFigures> done) = 0;
+  virtual void list_audit(AuditQuery query, Completion<AuditPage> done) = 0;
   // A copy of everything that completed before the call, made beside the store while it goes on. Errors: unavailable
   // while another copy is being made or held, store_full when there is no room for it.
   virtual void copy(Completion<StoreCopy> done) = 0;

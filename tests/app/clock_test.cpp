@@ -39,7 +39,8 @@ TEST_CASE("ten days of a receiver that answers 500: about 50 attempts at the pla
   CHECK(log.size() >= 48);
   CHECK(log.size() <= 56);
   CHECK(bad.requests() == log.size());
-  CHECK(time_of(log.back()["at"]) == time_of(message["deadline"]));
+  CHECK(time_of(log.back()["at"]) >= time_of(message["deadline"]));
+  CHECK(time_of(log.back()["at"]) < time_of(message["deadline"]) + 1s);
   const double planned_s[] = {5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5120, 10240, 20480, 21600, 21600};
   for (std::size_t i = 0; i < std::size(planned_s); ++i) {
     const auto wait = time_of(log[i + 1]["at"]) - time_of(log[i]["at"]);

@@ -55,26 +55,31 @@ class LockedStore final : public store::Store {
   void wait_out(std::vector<store::WaitedOut> messages, Completion<std::vector<store::Settled>> done) override {
     write([&] { inner_->wait_out(std::move(messages), std::move(done)); });
   }
-  void cancel(base::MessageId id, domain::Actor actor, base::Time now, Completion<domain::Message> done) override {
-    write([&] { inner_->cancel(id, std::move(actor), now, std::move(done)); });
+  void cancel(base::MessageId id, domain::Actor actor, base::Time now, Completion<domain::Message> done,
+              store::Audit audit) override {
+    write([&] { inner_->cancel(id, std::move(actor), now, std::move(done), audit); });
   }
-  void retry(base::MessageId id, domain::Actor actor, base::Time now, Completion<domain::Message> done) override {
-    write([&] { inner_->retry(id, std::move(actor), now, std::move(done)); });
+  void retry(base::MessageId id, domain::Actor actor, base::Time now, Completion<domain::Message> done,
+             store::Audit audit) override {
+    write([&] { inner_->retry(id, std::move(actor), now, std::move(done), audit); });
   }
-  void begin_bulk(store::BulkTask task, Completion<store::BulkTask> done) override {
-    write([&] { inner_->begin_bulk(std::move(task), std::move(done)); });
+  void begin_bulk(store::BulkTask task, Completion<store::BulkTask> done, store::Audit audit) override {
+    write([&] { inner_->begin_bulk(std::move(task), std::move(done), audit); });
   }
   void step_bulk(store::BulkStep step, Completion<store::BulkProgress> done) override {
     write([&] { inner_->step_bulk(std::move(step), std::move(done)); });
   }
-  void end_bulk(base::TaskId task, base::Time now, Completion<store::BulkTask> done) override {
-    write([&] { inner_->end_bulk(task, now, std::move(done)); });
+  void end_bulk(base::TaskId task, base::Time now, Completion<store::BulkTask> done, store::Audit audit) override {
+    write([&] { inner_->end_bulk(task, now, std::move(done), audit); });
+  }
+  void reseal(store::SealerRef sealer, Completion<store::Resealed> done, store::Audit audit) override {
+    write([&] { inner_->reseal(std::move(sealer), std::move(done), audit); });
   }
   void put_webhook(store::WebhookWrite change, Completion<domain::Webhook> done) override {
     write([&] { inner_->put_webhook(std::move(change), std::move(done)); });
   }
-  void delete_webhook(base::WebhookId id, Completion<std::uint64_t> done) override {
-    write([&] { inner_->delete_webhook(id, std::move(done)); });
+  void delete_webhook(base::WebhookId id, Completion<std::uint64_t> done, store::Audit audit) override {
+    write([&] { inner_->delete_webhook(id, std::move(done), audit); });
   }
   void purge_webhook(base::WebhookId id, std::size_t limit, Completion<store::PurgeStep> done) override {
     write([&] { inner_->purge_webhook(id, limit, std::move(done)); });
@@ -82,11 +87,17 @@ class LockedStore final : public store::Store {
   void expire(store::ExpireStep step, Completion<store::Expired> done) override {
     write([&] { inner_->expire(step, std::move(done)); });
   }
-  void put_type(domain::EventType type, Completion<domain::EventType> done) override {
-    write([&] { inner_->put_type(std::move(type), std::move(done)); });
+  void put_type(domain::EventType type, Completion<domain::EventType> done, store::Audit audit) override {
+    write([&] { inner_->put_type(std::move(type), std::move(done), audit); });
   }
-  void remove_type(std::string name, Completion<std::string> done) override {
-    write([&] { inner_->remove_type(std::move(name), std::move(done)); });
+  void remove_type(std::string name, Completion<std::string> done, store::Audit audit) override {
+    write([&] { inner_->remove_type(std::move(name), std::move(done), audit); });
+  }
+  void note_audit(store::Audit audit, Completion<std::uint64_t> done) override {
+    write([&] { inner_->note_audit(audit, std::move(done)); });
+  }
+  void list_audit(store::AuditQuery query, Completion<store::AuditPage> done) override {
+    read([&] { inner_->list_audit(std::move(query), std::move(done)); });
   }
   store::FlightSlot note_flight(const store::FlightNote& note) override { return inner_->note_flight(note); }
   void forget_flight(store::FlightSlot slot) override { inner_->forget_flight(slot); }
@@ -432,6 +443,9 @@ struct Daemon::Parts {
       return url.host() == "10.0.0.1" ? std::optional<std::string>("10.0.0.1 is denied by egress.deny") : std::nullopt;
     };
     chosen.generate_secret = numbered_secret;
+    chosen.next_master_key = []() -> base::Result<store::SealerRef> {
+      return base::Error{base::ErrorCode::no_master_key, "put the next key there first", {}};
+    };
     chosen.public_key_text = [](const domain::Secret&) { return std::string("whpk_test"); };
     if (settings.test_clock) {
       chosen.advance_clock = [this](base::Duration by, Completion<base::Time> done) {

@@ -17,6 +17,7 @@ using namespace webhookd::server;
 MetricFigures some_figures() {
   MetricFigures figures;
   figures.engine.accepted = 7;
+  figures.lanes.certificate_expires_at = base::time_from_ms(1'800'000'000'000);
   figures.engine.outcomes[0] = 5;
   figures.engine.delivery_time.record(3);
   figures.engine.delivery_time.record(120'000);

@@ -664,6 +664,13 @@ TEST_CASE("a test clock is advanced, any other is not") {
   check_problem(other.call("POST", "/v1/clock", R"({"advance":3600})"), 409, "no_test_clock");
 }
 
+TEST_CASE("without a next master key there is nothing to rotate to, and the answer says what is missing") {
+  const Daemon daemon;
+  check_problem(daemon.call("POST", "/v1/admin/master-key/rotate"), 409, "no_master_key");
+  check_problem(daemon.call("POST", "/v1/admin/master-key/rotate?dry_run=true"), 409, "no_master_key");
+  CHECK(daemon.call("GET", "/v1/status").json()["store"]["master_key"].is_null());
+}
+
 TEST_CASE("health, readiness and the description answer") {
   const Daemon daemon;
   CHECK(daemon.call("GET", "/healthz").json()["status"] == "ok");

@@ -54,6 +54,31 @@ TEST_CASE("a dead endpoint sees one attempt at a time, never more often than 5 s
   CHECK(attempts.size() - before <= 31);
 }
 
+TEST_CASE("the expiry of a receiver's certificate is known from its answers until the URL is edited") {
+  SimWorld world;
+  const base::Time expiry = sim_start + 240h;
+  world.receive = [&](const auto&) {
+    SimAnswer answer = fine();
+    answer.certificate_expires_at = expiry;
+    return answer;
+  };
+  domain::Webhook webhook = world.create(sim_webhook("secure"));
+  CHECK_FALSE(world.engine().webhook_figures(webhook.id)->certificate_expires_at);
+  CHECK_FALSE(world.engine().lane_figures().certificate_expires_at);
+  emit(world, 1);
+  world.run_for(1s);
+  CHECK(world.engine().webhook_figures(webhook.id)->certificate_expires_at == expiry);
+  CHECK(world.engine().lane_figures().certificate_expires_at == expiry);
+  world.receive = [](const auto&) { return refused(); };
+  emit(world, 1);
+  world.run_for(1s);
+  CHECK(world.engine().webhook_figures(webhook.id)->certificate_expires_at == expiry);
+  webhook = world.webhook(webhook.id).webhook;
+  webhook.url = *domain::Url::parse("https://elsewhere.example/");
+  world.edit(webhook);
+  CHECK_FALSE(world.engine().webhook_figures(webhook.id)->certificate_expires_at);
+}
+
 TEST_CASE("a lone message to a dead receiver still sees its own waits") {
   SimWorld world;
   world.receive = [](const auto&) { return refused(); };

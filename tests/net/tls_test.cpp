@@ -58,6 +58,21 @@ TEST_CASE("a verified receiver is delivered to, by name and by address, and kept
   CHECK(receiver.connections() == 2);
 }
 
+TEST_CASE("every answer over TLS says when the receiver's certificate expires, a resumed session's too") {
+  const ServerContext server = trusted().server({.valid_until = 7200});
+  ScriptedReceiver receiver({always(close_answer())}, server.get());
+  Harness harness(tls_options());
+  const auto expected = std::chrono::floor<base::Duration>(std::chrono::system_clock::now()) + std::chrono::hours(2);
+  for (int i = 0; i < 3; ++i) {
+    const auto report = harness.wait_for(harness.start(webhook_to(receiver.url("https"))));
+    REQUIRE(report.certificate_expires_at);
+    CHECK(*report.certificate_expires_at > expected - std::chrono::minutes(2));
+    CHECK(*report.certificate_expires_at < expected + std::chrono::minutes(2));
+  }
+  ScriptedReceiver plain({always(close_answer())});
+  CHECK_FALSE(harness.wait_for(harness.start(webhook_to(plain.url()))).certificate_expires_at);
+}
+
 TEST_CASE("a certificate that does not verify fails the attempt with the exact reason, and nothing is sent") {
   const Refused rows[] = {
       {"expired", {.valid_from = -7200, .valid_until = -3600}, "127.0.0.1", "certificate has expired"},

@@ -711,7 +711,7 @@ TEST_CASE("the counters follow every change of status") {
   CHECK(figures.webhooks == 2);
   CHECK(figures.damaged_records == 0);
   CHECK(!figures.full);
-  CHECK(figures.schema == 3);
+  CHECK(figures.schema == store::schema_version);
   CHECK(!figures.store_id.empty());
   CHECK(t.store.webhook(t.two).value().counters.waiting == 0);
 }
@@ -1251,6 +1251,147 @@ TEST_CASE("messages of a stretch of the log are counted by a filter, part by par
   }
   CHECK(count == 3);
   CHECK(parts > 3);
+}
+
+// ---- audit ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+store::AuditLine line_of(std::string operation, Time at = start_time) {
+  store::AuditLine line;
+  line.at = at;
+  line.uid = 1000;
+  line.user = "somebody";
+  line.role = "admin";
+  line.operation = std::move(operation);
+  line.detail = "url, timeout";
+  line.reason = "moved";
+  return line;
+}
+
+store::Audit audit_of(std::string operation) {
+  return std::make_shared<const store::AuditLine>(line_of(std::move(operation)));
+}
+
+std::vector<std::string> operations_of(const store::AuditPage& page) {
+  std::vector<std::string> operations;
+  for (const auto& line : page.lines) {
+    operations.push_back(line.operation);
+  }
+  return operations;
+}
+
+}  // namespace
+
+TEST_CASE("each change has its line in the audit, newest first, and a refused one has none") {
+  TwoWebhooks t;
+  const auto ask = [&]<class T>(T, auto call) { return t.store.ask<T>(call); };
+  const auto made =
+      ask(domain::Webhook{}, [&](auto done) {
+        t.store.store().put_webhook({webhook_named("three"), 0, audit_of("webhook.create")}, std::move(done));
+      }).value();
+  const auto refused = ask(domain::Webhook{}, [&](auto done) {
+    t.store.store().put_webhook({webhook_named("three"), 0, audit_of("webhook.create")}, std::move(done));
+  });
+  CHECK(code_of(refused) == ErrorCode::name_taken);
+  const auto message = t.store.accept_one(item_for({made.id})).messages.at(0).message;
+  for (int i = 0; i < 2; ++i) {
+    ask(Message{}, [&](auto done) {
+      t.store.store().cancel(message, {1000, "moved"}, start_time, std::move(done), audit_of("message.cancel"));
+    });
+  }
+  ask(Message{}, [&](auto done) {
+    t.store.store().retry(message, {1000, "moved"}, start_time, std::move(done), audit_of("message.retry"));
+  });
+  const auto task = ask(store::BulkTask{}, [&](auto done) {
+                      t.store.store().begin_bulk(bulk_of(made.id, store::BulkAction::cancel, MessageStatus::created),
+                                                 std::move(done), audit_of("task.begin"));
+                    }).value();
+  for (int i = 0; i < 2; ++i) {
+    ask(store::BulkTask{},
+        [&](auto done) { t.store.store().end_bulk(task.id, start_time, std::move(done), audit_of("task.end")); });
+  }
+  ask(domain::EventType{}, [&](auto done) {
+    t.store.store().put_type({"own.made", "", "{}", "{}", domain::TypeOrigin::user, start_time}, std::move(done),
+                             audit_of("type.put"));
+  });
+  for (int i = 0; i < 2; ++i) {
+    ask(std::string(),
+        [&](auto done) { t.store.store().remove_type("own.made", std::move(done), audit_of("type.remove")); });
+    ask(std::uint64_t{},
+        [&](auto done) { t.store.store().delete_webhook(made.id, std::move(done), audit_of("webhook.delete")); });
+  }
+  const auto page = t.store.audit();
+  CHECK(operations_of(page) == std::vector<std::string>{"webhook.delete", "type.remove", "type.put", "task.end",
+                                                        "task.begin", "message.retry", "message.cancel",
+                                                        "webhook.create"});
+  const auto& first = page.lines.back();
+  CHECK(first.object == to_string(made.id));
+  CHECK(first.name == "three");
+  CHECK(first.uid == 1000);
+  CHECK(first.user == "somebody");
+  CHECK(first.role == "admin");
+  CHECK(first.detail == "url, timeout");
+  CHECK(first.reason == "moved");
+  CHECK(first.at == start_time);
+  CHECK(page.lines.at(4).object == to_string(task.id));
+}
+
+TEST_CASE("a webhook that a 410 turns off has a line by webhookd itself") {
+  TwoWebhooks t;
+  const auto message = t.store.accept_one(item_for({t.one})).messages.at(0).message;
+  t.store.settle(settlement(message, 1, 410, start_time + 1s));
+  const auto page = t.store.audit();
+  REQUIRE(page.lines.size() == 1);
+  CHECK(!page.lines[0].uid);
+  CHECK(page.lines[0].user == "webhookd");
+  CHECK(page.lines[0].operation == "deactivateWebhook");
+  CHECK(page.lines[0].name == "one");
+  CHECK(page.lines[0].object == to_string(t.one));
+}
+
+TEST_CASE("the audit is read by filter and page by page") {
+  const auto made = each_store();
+  Asker& asker = *made;
+  for (int i = 0; i < 10; ++i) {
+    auto line = line_of(i % 2 == 0 ? "webhook.edit" : "type.put", start_time + i * 1s);
+    line.object = "wh_" + std::to_string(i);
+    line.name = "number " + std::to_string(i);
+    line.uid = i < 5 ? 1000 : 1001;
+    line.user = i < 5 ? "somebody" : "";
+    CHECK(asker.note_audit(line).value() > 0);
+  }
+  const auto count = [&](auto set) {
+    store::AuditQuery query;
+    set(query);
+    return asker.audit(query).lines.size();
+  };
+  CHECK(count([](auto& query) { query.user = "somebody"; }) == 5);
+  CHECK(count([](auto& query) { query.user = "1001"; }) == 5);
+  CHECK(count([](auto& query) { query.operation = "webhook.edit"; }) == 5);
+  CHECK(count([](auto& query) { query.operation = "webhook"; }) == 0);
+  CHECK(count([](auto& query) { query.object = "wh_3"; }) == 1);
+  CHECK(count([](auto& query) { query.object = "number 4"; }) == 1);
+  CHECK(count([](auto& query) {
+          query.since = start_time + 2s;
+          query.until = start_time + 5s;
+        }) == 3);
+  store::AuditQuery query;
+  query.limit = 3;
+  query.scan_limit = 2;
+  std::vector<std::string> objects;
+  for (std::optional<std::uint64_t> next = 0; next;) {
+    query.before = *next;
+    const auto page = asker.audit(query);
+    for (const auto& line : page.lines) {
+      objects.push_back(line.object);
+    }
+    next = page.next;
+  }
+  REQUIRE(objects.size() == 10);
+  CHECK(objects.front() == "wh_9");
+  CHECK(objects.back() == "wh_0");
+  CHECK(std::is_sorted(objects.rbegin(), objects.rend()));
 }
 
 }  // namespace webhookd::store_test

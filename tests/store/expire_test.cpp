@@ -187,4 +187,26 @@ TEST_CASE("above the bytes that are allowed the oldest go whatever their age, un
   CHECK(asker.expire(step).messages == 0);
 }
 
+TEST_CASE("lines of the audit go by their own age, in steps, and what is ahead of the clock waits") {
+  with_each_store([](Asker& asker) {
+    for (int i = 0; i < 6; ++i) {
+      store::AuditLine line;
+      line.at = i == 2 ? start_time + 900 * day : start_time + i * day;
+      line.operation = "webhook.edit";
+      asker.note_audit(line).value();
+    }
+    auto step = step_at(start_time + 365 * day);
+    step.limit = 2;
+    step.audit_before = start_time + 4 * day;
+    auto expired = asker.expire(step);
+    CHECK(expired.audit_lines == 2);
+    CHECK(!expired.done);
+    expired = asker.expire(step);
+    CHECK(expired.audit_lines == 1);
+    CHECK(expired.done);
+    CHECK(expired.next_audit == start_time + 4 * day);
+    CHECK(asker.audit().lines.size() == 3);
+  });
+}
+
 }  // namespace webhookd::store_test

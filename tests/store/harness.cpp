@@ -53,6 +53,10 @@ store::HistoryPage Asker::histories(store::HistoryQuery query) {
   return ask<store::HistoryPage>([&](auto done) { store().histories(query, std::move(done)); }).value();
 }
 
+Result<store::Resealed> Asker::reseal(store::SealerRef sealer) {
+  return ask<store::Resealed>([&](auto done) { store().reseal(std::move(sealer), std::move(done)); });
+}
+
 store::Expired Asker::expire(store::ExpireStep step) {
   return ask<store::Expired>([&](auto done) { store().expire(step, std::move(done)); }).value();
 }
@@ -63,6 +67,16 @@ Result<domain::EventType> Asker::put_type(domain::EventType type) {
 
 Result<std::string> Asker::remove_type(std::string name) {
   return ask<std::string>([&](auto done) { store().remove_type(std::move(name), std::move(done)); });
+}
+
+Result<std::uint64_t> Asker::note_audit(store::AuditLine line) {
+  return ask<std::uint64_t>([&](auto done) {
+    store().note_audit(std::make_shared<const store::AuditLine>(std::move(line)), std::move(done));
+  });
+}
+
+store::AuditPage Asker::audit(store::AuditQuery query) {
+  return ask<store::AuditPage>([&](auto done) { store().list_audit(query, std::move(done)); }).value();
 }
 
 store::OpenState Asker::load() {

@@ -86,9 +86,12 @@ class Asker {
   Result<store::PurgeStep> purge(WebhookId id, std::size_t limit);
   std::vector<Result<store::Imported>> import_histories(std::vector<domain::EventHistory> histories, Time now);
   store::HistoryPage histories(store::HistoryQuery query = {});
+  Result<store::Resealed> reseal(store::SealerRef sealer);
   store::Expired expire(store::ExpireStep step);
   Result<domain::EventType> put_type(domain::EventType type);
   Result<std::string> remove_type(std::string name);
+  Result<std::uint64_t> note_audit(store::AuditLine line);
+  store::AuditPage audit(store::AuditQuery query = {});
   store::OpenState load();
   store::DueHeads due_heads(store::DueHeadQuery query);
   store::Claim claim(store::ClaimQuery query);

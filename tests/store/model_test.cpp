@@ -35,7 +35,7 @@ std::string say(const Message& message) {
 }
 std::string say(const domain::Webhook& webhook) {
   std::string record;
-  store::encode_webhook(webhook, record);
+  store::encode_webhook(webhook, nullptr, record);
   return say(webhook.id) + record;
 }
 std::string say(const domain::EventType& type) {

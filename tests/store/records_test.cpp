@@ -147,26 +147,26 @@ TEST_CASE("a webhook is read back with every field, however it authenticates") {
     webhook.tls = {"/etc/client.pem", "/etc/client.key"};
     webhook.auth = auth;
     std::string record;
-    store::encode_webhook(webhook, record);
-    CHECK(store::decode_webhook(2, tag_key, record).value() == webhook);
+    store::encode_webhook(webhook, nullptr, record);
+    CHECK(store::decode_webhook(2, tag_key, record, nullptr).value() == webhook);
     for (std::size_t size = 0; size < record.size(); ++size) {
-      CHECK(!store::decode_webhook(2, tag_key, record.substr(0, size)).has_value());
+      CHECK(!store::decode_webhook(2, tag_key, record.substr(0, size), nullptr).has_value());
     }
   }
 }
 
 TEST_CASE("a webhook of the first version of its record is read, without credentials, and written in the newest") {
   const std::string old = from_hex(webhook_of_version_1);
-  const auto webhook = store::decode_webhook(2, tag_key, old);
+  const auto webhook = store::decode_webhook(2, tag_key, old, nullptr);
   REQUIRE(webhook.has_value());
   CHECK(*webhook == stored_webhook());
   std::string record;
-  store::encode_webhook(*webhook, record);
+  store::encode_webhook(*webhook, nullptr, record);
   CHECK(record[0] == 2);
-  CHECK(store::decode_webhook(2, tag_key, record).value() == *webhook);
+  CHECK(store::decode_webhook(2, tag_key, record, nullptr).value() == *webhook);
   std::string newer = record;
   newer[0] = 3;
-  CHECK(!store::decode_webhook(2, tag_key, newer).has_value());
+  CHECK(!store::decode_webhook(2, tag_key, newer, nullptr).has_value());
 }
 
 TEST_CASE("times before and long after today are kept") {

@@ -149,25 +149,6 @@ bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds li
   return holds();
 }
 
-TemporaryDirectory::TemporaryDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "webhookd-test-XXXXXX").string();
-  if (!::mkdtemp(name.data())) {
-    throw std::runtime_error("mkdtemp");
-  }
-  path_ = name;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TemporaryDirectory::write(const std::string& name, const std::string& text) const {
-  const std::string path = path_ + "/" + name;
-  std::ofstream(path) << text;
-  return path;
-}
-
 std::size_t resident_bytes(pid_t process) {
   std::ifstream status("/proc/" + std::to_string(process) + "/status");
   for (std::string line; std::getline(status, line);) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "support/sanitizer.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace webhookd::support {
 
@@ -26,20 +27,6 @@ Ran run(const std::vector<std::string>& arguments, const std::string& input = {}
 
 // Waits until `holds`, looking every few milliseconds; false when `limit` passed first.
 bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds limit = std::chrono::seconds(30));
-
-// A directory that is removed with what is in it.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::string& path() const { return path_; }
-  std::string write(const std::string& name, const std::string& text) const;
-
- private:
-  std::string path_;
-};
 
 // What the kernel says of a process. Its descriptors are only for its own user and root to see, and not even for that
 // user when it is not dumpable, as webhookd is not: nothing then.

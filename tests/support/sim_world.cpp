@@ -89,7 +89,7 @@ void SimWorld::start(std::vector<engine::AttemptRequest> requests) {
       const auto found = flights_.find(key);
       if (life == life_ && found != flights_.end()) {
         const SimAnswer drawn = found->second.answer;
-        finish(key, drawn.outcome, drawn.shortage);
+        finish(key, drawn);
       }
     });
     flights_.emplace(key, Flight{std::move(request), std::move(answer)});
@@ -99,14 +99,14 @@ void SimWorld::start(std::vector<engine::AttemptRequest> requests) {
 void SimWorld::abort(engine::AttemptKey key) {
   post([this, key] {
     if (flights_.contains(key)) {
-      finish(key, failed(domain::OutcomeKind::aborted, "aborted"), false);
+      finish(key, {failed(domain::OutcomeKind::aborted, "aborted")});
     }
   });
 }
 
-void SimWorld::finish(engine::AttemptKey key, domain::Outcome outcome, bool shortage) {
+void SimWorld::finish(engine::AttemptKey key, const SimAnswer& answer) {
   flights_.erase(key);
-  engine_->report({{key, shortage, std::move(outcome)}}, now_);
+  engine_->report({{key, answer.shortage, answer.outcome, answer.certificate_expires_at}}, now_);
 }
 
 std::size_t SimWorld::in_flight(base::WebhookId webhook) const {

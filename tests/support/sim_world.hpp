@@ -28,6 +28,7 @@ struct SimAnswer {
   domain::Outcome outcome;
   Duration latency{20};
   bool shortage = false;
+  std::optional<Time> certificate_expires_at = std::nullopt;
 };
 
 // One attempt as the world saw it.
@@ -102,7 +103,7 @@ class SimWorld final : public engine::Transport, public engine::Executor {
     bool operator>(const Later& other) const { return std::tie(time, order) > std::tie(other.time, other.order); }
   };
   void boot();
-  void finish(engine::AttemptKey key, domain::Outcome outcome, bool shortage);
+  void finish(engine::AttemptKey key, const SimAnswer& answer);
   bool step_once();
   void commit_or_crash();
   template <class T>

@@ -34,7 +34,7 @@ using Values = std::vector<std::string>;
 
 TEST_CASE("what can stand at the cursor is offered, and nothing else") {
   CHECK(offered({"sec"}) == Values{"secret"});
-  CHECK(offered({"secret", ""}) == Values{"show", "rotate"});
+  CHECK(offered({"secret", ""}) == Values{"show", "rotate", "rotate-master"});
   CHECK(offered({"clock", "a"}) == Values{"advance"});
   CHECK(offered({"show", "my"}) == Values{"my orders"});
   CHECK(offered({"show", "a", ""}).empty());

@@ -1,11 +1,14 @@
 // doctor, for each thing that can be wrong.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "base/time.hpp"
 #include "scripted_daemon.hpp"
+#include "support/temporary_directory.hpp"
 #include "tool.hpp"
 
 using namespace webhookd;
+using namespace std::chrono_literals;
 using namespace webhookd::whctl::testing;
 
 namespace {
@@ -57,6 +60,58 @@ TEST_CASE("a full store or damaged records are critical, a filling one is a warn
   const Ran warning = examine(scene);
   CHECK(warning.code == 10);
   CHECK(warning.out.find("warning\tstore\t85 % of the quota is taken\t") != std::string::npos);
+}
+
+TEST_CASE("a disk that is nearly full, or smaller than the quota promises, is a warning") {
+  Scene scene;
+  const std::string common = R"("used_bytes":104857600,"full":false,"damaged_records":0,"directory":"/nowhere",)"
+                             R"("disk_reserve_bytes":104857600,)";
+  scene.store = common + R"("quota_bytes":209715200,"disk_free_bytes":1048576000)";
+  CHECK(examine(scene).code == 0);
+  scene.store = common + R"("quota_bytes":2097152000,"disk_free_bytes":1048576000)";
+  const Ran smaller = examine(scene);
+  CHECK(smaller.code == 10);
+  CHECK(smaller.out.find("warning\tdisk\tthe quota lets the store grow by 1900 MiB, its disk by 900 MiB\t") !=
+        std::string::npos);
+  scene.store = common + R"("quota_bytes":209715200,"disk_free_bytes":199229440)";
+  const Ran nearly = examine(scene);
+  CHECK(nearly.code == 10);
+  CHECK(nearly.out.find("190 MiB are left on the disk of the store; below 100 MiB new events are refused") !=
+        std::string::npos);
+}
+
+TEST_CASE("a receiver's certificate that expires within 14 days is a warning, an expired one critical") {
+  const auto in = [](base::Duration wait) {
+    return base::format_time(std::chrono::floor<base::Duration>(std::chrono::system_clock::now()) + wait);
+  };
+  const auto shown = [](const std::string& name, const std::string& expiry) {
+    return R"({"display_name":")" + name + R"(","url":"https://127.0.0.1/","status":"active","health":"up",)" +
+           R"("waiting":0,"certificate_expires_at":)" + expiry + "}";
+  };
+  Scene scene;
+  scene.webhooks = shown("far", '"' + in(15 * 24h) + '"') + "," + shown("unknown", "null");
+  CHECK(examine(scene).code == 0);
+  scene.webhooks = shown("near", '"' + in(13 * 24h) + '"');
+  const Ran near = examine(scene);
+  CHECK(near.code == 10);
+  CHECK(near.out.find("warning\tcertificate\tthe certificate of near expires on ") != std::string::npos);
+  scene.webhooks = shown("past", '"' + in(-1h) + '"');
+  const Ran past = examine(scene);
+  CHECK(past.code == 1);
+  CHECK(past.out.find("critical\tcertificate\tthe certificate of past has expired on ") != std::string::npos);
+}
+
+TEST_CASE("a store that others may look into is a warning that names the file") {
+  const support::TemporaryDirectory directory;
+  const std::string file = directory.write("data.mdb", "x");
+  REQUIRE(::chmod(file.c_str(), 0600) == 0);
+  Scene scene;
+  scene.store += R"(,"directory":")" + directory.path() + R"(","disk_free_bytes":200,"disk_reserve_bytes":1)";
+  CHECK(examine(scene).code == 0);
+  REQUIRE(::chmod(file.c_str(), 0644) == 0);
+  const Ran ran = examine(scene);
+  CHECK(ran.code == 10);
+  CHECK(ran.out.find("others than its owner may read or write " + file) != std::string::npos);
 }
 
 TEST_CASE("clocks that differ, a test clock and another version are warnings") {

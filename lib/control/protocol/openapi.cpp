@@ -125,7 +125,10 @@ constexpr std::array schemas = {
 "uptime_seconds":{"type":"number"},"test_clock":{"type":"boolean"},"socket":{"type":"string"},
 "store":{"type":"object","properties":{"id":{"type":"string"},"schema":{"type":"integer"},"events":{"type":"integer"},
 "messages":{"type":"integer"},"waiting":{"type":"integer"},"webhooks":{"type":"integer"},"used_bytes":{"type":"integer"},
-"quota_bytes":{"type":"integer"},"full":{"type":"boolean"},"commits":{"type":"integer"},
+"quota_bytes":{"type":"integer"},
+"master_key":{"type":["string","null"],"description":"the id of the key that signing secrets are sealed with"},"directory":{"type":"string"},
+"disk_free_bytes":{"type":"integer","description":"that the store may still take, its own unused pages left out"},
+"disk_reserve_bytes":{"type":"integer"},"full":{"type":"boolean"},"commits":{"type":"integer"},
 "damaged_records":{"type":"integer"}}},
 "engine":{"type":"object","properties":{"in_flight":{"type":"integer"},"ready":{"type":"integer"},
 "unsettled":{"type":"integer"},"attempts":{"type":"integer"},"successes":{"type":"integer"},"failures":{"type":"integer"},
@@ -144,6 +147,18 @@ constexpr std::array schemas = {
         R"({"type":"object","properties":{"now":{"type":"string","format":"date-time"},"test":{"type":"boolean"}}})"},
     Schema{"ClockAdvance", R"({"type":"object","required":["advance"],"additionalProperties":false,"properties":{
 "advance":{"type":"number","description":"seconds"}}})"},
+    Schema{"AuditList",
+           R"({"type":"object","properties":{"items":{"type":"array","items":{"type":"object","properties":{
+"number":{"type":"integer"},"at":{"type":"string","format":"date-time"},
+"uid":{"type":["integer","null"],"description":"null: webhookd by itself"},"user":{"type":["string","null"]},
+"role":{"type":"string"},"operation":{"type":"string","description":"its operationId here"},
+"object":{"type":["string","null"],"description":"an id, or the name of a type"},"name":{"type":["string","null"]},
+"detail":{"type":["string","null"],"description":"what of it: names of members, a filter; never a secret"},
+"reason":{"type":["string","null"],"description":"as given, by the header Webhookd-Reason or in the body"}}}},
+"next_cursor":{"type":["string","null"]}}})"},
+    Schema{"MasterKeyRotation", R"({"type":"object","properties":{
+"from":{"type":"string","description":"the id of the key before; the same as `to`: nothing had to be done"},
+"to":{"type":"string"},"webhooks":{"type":"integer","description":"whose secrets were sealed anew"}}})"},
     Schema{"Reload", R"({"type":"object","properties":{"changes":{"type":"array","items":{"type":"object","properties":{
 "key":{"type":"string"},"from":{"type":"string","description":"as spelled in the file"},"to":{"type":"string"},
 "effect":{"type":"string","enum":["now","restart"],"description":"restart: the daemon keeps the old value"}}}}}})"},

@@ -34,6 +34,7 @@ constexpr std::array kinds = {
     ProblemKind{ErrorCode::idempotency_conflict, "idempotency_conflict", 409,
                 "The idempotency key was used for another event"},
     ProblemKind{ErrorCode::no_test_clock, "no_test_clock", 409, "The clock moves by itself"},
+    ProblemKind{ErrorCode::no_master_key, "no_master_key", 409, "There is no key to seal the store with"},
     ProblemKind{ErrorCode::version_mismatch, "version_mismatch", 412, "The webhook has another version"},
     ProblemKind{ErrorCode::store_full, "store_full", 507, "The store is full"},
     ProblemKind{ErrorCode::unavailable, "unavailable", 503, "The daemon cannot take this now"},

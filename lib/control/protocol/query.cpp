@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "control/protocol/problems.hpp"
+#include "control/protocol/routes.hpp"
 #include "domain/event_type.hpp"
 #include "domain/message.hpp"
 
@@ -218,6 +219,34 @@ constexpr std::array page_parameters = {
     Parameter<P>{"cursor", [](const std::string& text, P& filter, Faults&) { filter.cursor = text; }},
 };
 
+void read_operation(const std::string& text, AuditFilter& filter, Faults& faults) {
+  std::vector<std::string> names;
+  for (const Route& route : routes()) {
+    names.emplace_back(route.name);
+  }
+  if (std::find(names.begin(), names.end(), text) == names.end()) {
+    const auto meant = base::closest(text, names);
+    refuse(faults, "operation",
+           "must be an operation of the API, such as patchWebhook" +
+               (meant ? "; did you mean " + *meant + "?" : std::string()));
+  }
+  filter.operation = text;
+}
+
+using A = AuditFilter;
+constexpr std::array audit_parameters = {
+    Parameter<A>{"user", [](const std::string& text, A& filter, Faults&) { filter.user = text; }},
+    Parameter<A>{"operation", read_operation},
+    Parameter<A>{"object", [](const std::string& text, A& filter, Faults&) { filter.object = text; }},
+    Parameter<A>{"since", [](const std::string& text, A& filter,
+                             Faults& faults) { filter.since = read_time("since", text, faults); }},
+    Parameter<A>{"until", [](const std::string& text, A& filter,
+                             Faults& faults) { filter.until = read_time("until", text, faults); }},
+    Parameter<A>{"limit",
+                 [](const std::string& text, A& filter, Faults& faults) { filter.limit = read_limit(text, faults); }},
+    Parameter<A>{"cursor", [](const std::string& text, A& filter, Faults&) { filter.cursor = text; }},
+};
+
 std::optional<int> hex_digit(char c) {
   if (base::is_digit(c)) {
     return c - '0';
@@ -350,6 +379,8 @@ base::Result<HistoryFilter> read_history_filter(const Query& query) {
   }
   return HistoryFilter{std::move(filter->webhook), std::move(filter->type), filter->since, filter->until};
 }
+
+base::Result<AuditFilter> read_audit_filter(const Query& query) { return read_parameters<A>(query, audit_parameters); }
 
 base::Result<PageFilter> read_page_filter(const Query& query) { return read_parameters<P>(query, page_parameters); }
 

@@ -114,6 +114,18 @@ struct HistoryFilter {
 };
 base::Result<HistoryFilter> read_history_filter(const Query& query);
 
+struct AuditFilter {
+  std::string user;  // name or number; empty: any, here and below
+  std::string operation;
+  std::string object;  // id or name
+  std::optional<base::Time> since;
+  std::optional<base::Time> until;
+  std::size_t limit = list_limit_default;
+  std::string cursor;
+};
+// Errors: invalid_request; an operation is one of the routes'.
+base::Result<AuditFilter> read_audit_filter(const Query& query);
+
 // Of GET /v1/stats; nothing: not given.
 base::Result<std::optional<base::Time>> read_since(const Query& query);
 base::Result<base::Duration> read_wait(const Query& query);

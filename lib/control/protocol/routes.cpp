@@ -72,6 +72,15 @@ constexpr std::array history_query = {
     QueryParameter{"since", time_schema, "accepted at or after"},
     QueryParameter{"until", time_schema, "accepted before"},
 };
+constexpr std::array audit_query = {
+    QueryParameter{"user", text_schema, "name or id of the user who did it"},
+    QueryParameter{"operation", text_schema, "of this API, by its operationId"},
+    QueryParameter{"object", text_schema, "id or name of what it was done to"},
+    QueryParameter{"since", time_schema, "done at or after"},
+    QueryParameter{"until", time_schema, "done before"},
+    limit,
+    cursor,
+};
 constexpr std::array task_query = {limit};
 constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
@@ -179,6 +188,11 @@ constexpr std::array table = {
     Route{O::import_history, "importHistory", "POST", "/v1/admin/history", Role::admin,
           "Takes events from such an export, each wholly or not at all; one that is there already is left alone",
           change_query, history_bodies, true, 200, "HistoryTaken", media::ndjson},
+    Route{O::list_audit, "listAudit", "GET", "/v1/audit", Role::admin, "Who did what, the newest first", audit_query,
+          no_body, false, 200, "AuditList"},
+    Route{O::rotate_master_key, "rotateMasterKey", "POST", "/v1/admin/master-key/rotate", Role::admin,
+          "Seals all signing secrets with the next master key, in one step", change_query, no_body, false, 200,
+          "MasterKeyRotation"},
     Route{O::check_store, "checkStore", "POST", "/v1/admin/check", Role::admin,
           "Reads the whole of a copy of the store, in a process of its own", no_query, no_body, false, 200,
           "CheckReport"},

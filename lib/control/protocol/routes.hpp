@@ -61,6 +61,8 @@ enum class Operation {
   back_up,
   export_history,
   import_history,
+  list_audit,
+  rotate_master_key,
   check_store,
 };
 

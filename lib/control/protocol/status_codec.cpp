@@ -22,6 +22,10 @@ void write_store(JsonWriter& json, const StoreStatus& store) {
   json.name("webhooks").number(store.webhooks);
   json.name("used_bytes").number(store.used_bytes);
   json.name("quota_bytes").number(store.quota_bytes);
+  json.name("master_key").text_or_null(store.master_key);
+  json.name("directory").string(store.directory);
+  json.name("disk_free_bytes").number(store.disk_free_bytes);
+  json.name("disk_reserve_bytes").number(store.disk_reserve_bytes);
   json.name("full").boolean(store.full);
   json.name("commits").number(store.commits);
   json.name("damaged_records").number(store.damaged_records);
@@ -46,6 +50,10 @@ struct Advance {
 };
 
 }  // namespace
+
+void write_master_key_rotation(JsonWriter& json, std::string_view from, std::string_view to, std::uint64_t webhooks) {
+  json.begin_object().name("from").string(from).name("to").string(to).name("webhooks").number(webhooks).end_object();
+}
 
 void write_status(JsonWriter& json, const Status& status) {
   json.begin_object();

@@ -2,7 +2,7 @@
 //
 // GET /v1/status:
 //   {"version":"0.1.0","started_at":"…","now":"…","uptime_seconds":12.5,"test_clock":false,"socket":"/run/…",
-//    "store":{"id","schema","events","messages","waiting","webhooks","used_bytes","quota_bytes","full","commits",
+//    "store":{"id","schema","events","messages","waiting","webhooks","used_bytes","quota_bytes","master_key","directory","disk_free_bytes","disk_reserve_bytes","full","commits",
 //             "damaged_records"},
 //    "engine":{"in_flight","ready","unsettled","attempts","successes","failures","accepted","next_due":"…"|null}}
 //   Store counts are of what is stored now, `commits` since the store was opened, engine counters since start.
@@ -38,6 +38,10 @@ struct StoreStatus {
   std::uint64_t webhooks = 0;
   std::uint64_t used_bytes = 0;
   std::uint64_t quota_bytes = 0;
+  std::string master_key;
+  std::string directory;
+  std::uint64_t disk_free_bytes = 0;
+  std::uint64_t disk_reserve_bytes = 0;
   bool full = false;
   std::uint64_t commits = 0;
   std::uint64_t damaged_records = 0;
@@ -66,6 +70,9 @@ struct Status {
 };
 
 void write_status(JsonWriter& json, const Status& status);
+
+// Ids of master keys, never keys.
+void write_master_key_rotation(JsonWriter& json, std::string_view from, std::string_view to, std::uint64_t webhooks);
 
 // {"since","until","seconds":3600,"accepted":0,"attempts":0,"successes":0,"failures":0,"outcomes":{"status":0,…},
 //  "per_second":{"accepted":0.5,"attempts","successes","failures"},"delivery_ms":{"p50","p90","p99"},

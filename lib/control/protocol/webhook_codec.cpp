@@ -580,6 +580,10 @@ constexpr std::array fields = {
           false},
     Field{"last_success_at", R"({"type":["string","null"],"format":"date-time"})",
           [](J& j, const W&, const L& l) { j.time(l.last_success_at); }, nullptr, false},
+    Field{
+        "certificate_expires_at",
+        R"({"type":["string","null"],"format":"date-time","description":"the receiver's, as last seen since the start"})",
+        [](J& j, const W&, const L& l) { j.time(l.certificate_expires_at); }, nullptr, false},
 };
 
 const Field* field_named(std::string_view name) {

@@ -45,6 +45,7 @@ struct WebhookLive {
   std::optional<std::uint64_t> waiting = std::nullopt;
   std::optional<std::uint64_t> failed_last_day = std::nullopt;  // since the daemon started
   std::optional<base::Time> last_success_at = std::nullopt;
+  std::optional<base::Time> certificate_expires_at = std::nullopt;
 };
 
 void write_webhook(JsonWriter& json, const domain::Webhook& webhook, const WebhookLive& live);

@@ -1,10 +1,14 @@
-// Copies of the store: sent away as a backup, or read as a whole by a process of its own.
+// The store as a whole: copies of it, sent away as a backup or read by a process of its own, and what it is sealed
+// with.
 #include <unistd.h>
 
+#include "control/protocol/status_codec.hpp"
 #include "control/server/call_impl.hpp"
 #include "domain/backup.hpp"
 
 namespace webhookd::server {
+
+using protocol::JsonWriter;
 
 namespace {
 
@@ -59,6 +63,11 @@ Reply back_up(Context& context, const Request& request) {
   if (!copy) {
     co_return copy.error();
   }
+  auto audit = audit_of(context, request, {}, std::to_string(copy->bytes) + " bytes");
+  const auto noted = co_await note_in_audit(context, std::move(audit));
+  if (!noted) {
+    co_return noted.error();
+  }
   const base::Time now = context.world.clock.now();
   context.world.log.write(base::LogLevel::info, "backup_started", {{"bytes", std::to_string(copy->bytes)}});
   StreamedAnswer stream(request, protocol::media::octets);
@@ -90,6 +99,36 @@ Reply check_store(Context& context, const Request&) {
   }
   Answer answer;
   answer.body = std::move(*report);
+  co_return answer;
+}
+
+Reply rotate_master_key(Context& context, const Request& request) {
+  auto next = context.options.next_master_key();
+  if (!next) {
+    co_return next.error();
+  }
+  Answer answer;
+  JsonWriter json(answer.body);
+  if (request.dry_run) {
+    const auto figures = co_await read_figures(context);
+    if (!figures) {
+      co_return figures.error();
+    }
+    const bool is_new = figures->master_key != (*next)->key_id();
+    protocol::write_master_key_rotation(json, figures->master_key, (*next)->key_id(), is_new ? figures->webhooks : 0);
+    co_return answer;
+  }
+  store::Store& store = context.world.store;
+  auto reseal = [&store, sealer = std::move(*next), audit = audit_of(context, request)](
+                    Completion<store::Resealed> done) { store.reseal(sealer, std::move(done), audit); };
+  const auto resealed = co_await ask<store::Resealed>(context, std::move(reseal));
+  if (!resealed) {
+    co_return resealed.error();
+  }
+  context.world.log.write(
+      base::LogLevel::warning, "master_key_rotated",
+      {{"from", resealed->from}, {"to", resealed->to}, {"webhooks", std::to_string(resealed->webhooks)}});
+  protocol::write_master_key_rotation(json, resealed->from, resealed->to, resealed->webhooks);
   co_return answer;
 }
 

@@ -87,6 +87,7 @@ struct Request {
   std::string_view media_type;  // of the body, one of the route's
   std::string body;
   std::string if_match;
+  std::string reason;  // Webhookd-Reason, or the body's
   bool chunks = true;  // the peer understands chunked answers (HTTP/1.1)
   Session* session = nullptr;
 };
@@ -173,6 +174,15 @@ asio::awaitable<Result<base::TaskId>> find_task(Context& context, std::string te
 // The filter as the store takes it: its webhook is looked up.
 asio::awaitable<Result<store::MessageFilter>> resolve_filter(Context& context, protocol::MessageFilter filter);
 
+// ---- audit ------------------------------------------------------------------------------------------------------
+
+// Who asks for what. It goes with the write that it tells of, to be stored in the same transaction; the store names
+// what a create has made. `detail` never holds a secret.
+store::Audit audit_of(const Context& context, const Request& request, std::string object = {}, std::string detail = {},
+                      std::string name = {});
+// The same for what writes nothing else: durable when it completes.
+asio::awaitable<Result<std::uint64_t>> note_in_audit(Context& context, store::Audit audit);
+
 // ---- the calls, by operation ----------------------------------------------------------------------------------
 
 using Handler = Reply (*)(Context&, const Request&);
@@ -219,6 +229,8 @@ Reply show_metrics(Context& context, const Request& request);
 Reply back_up(Context& context, const Request& request);
 Reply export_history(Context& context, const Request& request);
 Reply import_history(Context& context, const Request& request);
+Reply list_audit(Context& context, const Request& request);
 Reply check_store(Context& context, const Request& request);
+Reply rotate_master_key(Context& context, const Request& request);
 
 }  // namespace webhookd::server

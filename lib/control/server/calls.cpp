@@ -58,6 +58,8 @@ constexpr std::array handlers = {
     Row{O::export_history, export_history},
     Row{O::import_history, import_history},
     Row{O::check_store, check_store},
+    Row{O::list_audit, list_audit},
+    Row{O::rotate_master_key, rotate_master_key},
 };
 
 }  // namespace

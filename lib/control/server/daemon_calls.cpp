@@ -1,4 +1,5 @@
 #include "base/check.hpp"
+#include "base/text.hpp"
 #include "control/protocol/openapi.hpp"
 #include "control/protocol/status_codec.hpp"
 #include "control/server/call_impl.hpp"
@@ -10,9 +11,21 @@ namespace {
 using protocol::JsonWriter;
 
 protocol::StoreStatus status_of(const store::StoreFigures& figures) {
-  return {figures.store_id, figures.schema,   figures.events,         figures.messages,
-          figures.waiting,  figures.webhooks, figures.used_bytes,     figures.quota_bytes,
-          figures.full,     figures.commits,  figures.damaged_records};
+  return {.id = figures.store_id,
+          .schema = figures.schema,
+          .events = figures.events,
+          .messages = figures.messages,
+          .waiting = figures.waiting,
+          .webhooks = figures.webhooks,
+          .used_bytes = figures.used_bytes,
+          .quota_bytes = figures.quota_bytes,
+          .master_key = figures.master_key,
+          .directory = figures.directory,
+          .disk_free_bytes = figures.disk_free_bytes,
+          .disk_reserve_bytes = figures.disk_reserve_bytes,
+          .full = figures.full,
+          .commits = figures.commits,
+          .damaged_records = figures.damaged_records};
 }
 
 protocol::EngineStatus status_of(const engine::EngineFigures& figures) {
@@ -25,6 +38,14 @@ Answer word_answer(std::string_view word) {
   JsonWriter json(answer.body);
   json.begin_object().name("status").string(word).end_object();
   return answer;
+}
+
+std::string keys_of(const std::vector<protocol::SettingChange>& changes) {
+  std::vector<std::string> keys;
+  for (const protocol::SettingChange& change : changes) {
+    keys.push_back(change.key);
+  }
+  return base::join(keys, ", ");
 }
 
 Answer clock_answer(const Context& context, base::Time now) {
@@ -112,6 +133,11 @@ Reply advance_clock(Context& context, const Request& request) {
   if (!now) {
     co_return now.error();
   }
+  auto audit = audit_of(context, request, {}, base::format_duration(*by));
+  const auto noted = co_await note_in_audit(context, std::move(audit));
+  if (!noted) {
+    co_return noted.error();
+  }
   co_return clock_answer(context, *now);
 }
 
@@ -123,6 +149,13 @@ Reply reload(Context& context, const Request& request) {
   const auto changes = co_await ask<std::vector<protocol::SettingChange>>(context, std::move(begin));
   if (!changes) {
     co_return changes.error();
+  }
+  if (!request.dry_run) {
+    auto audit = audit_of(context, request, {}, keys_of(*changes));
+    const auto noted = co_await note_in_audit(context, std::move(audit));
+    if (!noted) {
+      co_return noted.error();
+    }
   }
   Answer answer;
   JsonWriter json(answer.body);

@@ -133,8 +133,8 @@ asio::awaitable<Result<bool>> write_pages(Context& context, store::HistoryQuery 
 
 // ---- in -------------------------------------------------------------------------------------------------------
 
-constexpr std::size_t lines_per_commit = 500;
-constexpr std::size_t bytes_per_commit = std::size_t{8} << 20;
+constexpr std::size_t histories_per_commit = 500;
+constexpr std::size_t history_bytes_per_commit = std::size_t{8} << 20;
 
 // What is wrong with a message stands below its place in the line.
 void add_message_faults(protocol::Faults& faults, std::size_t index, const Error& error) {
@@ -206,7 +206,7 @@ class HistoryReader {
   bool at_end() const { return rest_.empty(); }
   HistoryChunk next(const WebhookNames& names, base::Time now) {
     HistoryChunk chunk;
-    for (std::size_t bytes = 0; !at_end() && chunk.lines.size() < lines_per_commit && bytes < bytes_per_commit;) {
+    for (std::size_t bytes = 0; !at_end() && chunk.lines.size() < histories_per_commit && bytes < history_bytes_per_commit;) {
       const std::string_view line = rest_.substr(0, rest_.find('\n'));
       rest_.remove_prefix(std::min(line.size() + 1, rest_.size()));
       ++number_;

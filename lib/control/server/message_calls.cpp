@@ -132,7 +132,7 @@ asio::awaitable<Result<Answer>> answer_page(Context& context, Page page, std::ui
 
 // ---- retry and cancel -----------------------------------------------------------------------------------------
 
-using Change = void (engine::Engine::*)(base::MessageId, domain::Actor, base::Time, Completion<Message>);
+using Change = void (engine::Engine::*)(base::MessageId, domain::Actor, base::Time, Completion<Message>, store::Audit);
 // The same rule applied to a copy, for a dry run.
 using Rehearsal = Result<void> (*)(Message&, const domain::Actor&, base::Time, const store::WebhookState&);
 
@@ -160,7 +160,8 @@ asio::awaitable<Result<Message>> rehearse(Context& context, Message message, dom
   co_return message;
 }
 
-Reply change_message(Context& context, const Request& request, Change change, Rehearsal rule) {
+Reply change_message(Context& context, const Request& original, Change change, Rehearsal rule) {
+  Request request = original;
   auto reason = protocol::read_reason(request.body);
   if (!reason) {
     co_return reason.error();
@@ -175,14 +176,16 @@ Reply change_message(Context& context, const Request& request, Change change, Re
   }
   domain::Actor actor;
   actor.uid = request.session->peer.uid;
-  actor.reason = std::move(*reason);
+  request.reason = reason->empty() ? request.reason : std::move(*reason);
+  actor.reason = request.reason;
   Result<Message> changed(before->message);
   if (request.dry_run) {
     changed = co_await rehearse(context, before->message, std::move(actor), rule);
   } else {
-    auto call = [change, message = *id, actor = std::move(actor)](engine::Engine& engine, base::Time now,
-                                                                  Completion<Message> done) mutable {
-      (engine.*change)(message, std::move(actor), now, std::move(done));
+    auto call = [change, message = *id, actor = std::move(actor),
+                 audit = audit_of(context, request, to_string(*id), before->event->type)](
+                    engine::Engine& engine, base::Time now, Completion<Message> done) mutable {
+      (engine.*change)(message, std::move(actor), now, std::move(done), std::move(audit));
     };
     changed = co_await on_engine<Message>(context, std::move(call));
   }

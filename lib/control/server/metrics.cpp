@@ -15,6 +15,13 @@ std::string number_text(double value) {
 
 }  // namespace
 
+std::optional<std::uint64_t> unix_seconds(std::optional<base::Time> time) {
+  if (!time) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(base::to_unix_seconds(*time), 0));
+}
+
 // The lines of one metric.
 class MetricSamples {
  public:
@@ -110,10 +117,15 @@ constexpr std::array table = {
            [](Samples& s, const Figures& f) { s.value(f.lanes.down); }},
     Metric{"webhookd_endpoints_throttled", Kind::gauge, "Webhooks whose endpoint asked to be left alone for a while.",
            "", [](Samples& s, const Figures& f) { s.value(f.lanes.throttled); }},
+    Metric{"webhookd_endpoint_certificates_earliest_expiry_timestamp_seconds", Kind::gauge,
+           "When the first of the receivers' TLS certificates seen since the start expires.", "",
+           [](Samples& s, const Figures& f) { s.value(unix_seconds(f.lanes.certificate_expires_at)); }},
     Metric{"webhookd_store_used_bytes", Kind::gauge, "Room taken in the store.", "",
            [](Samples& s, const Figures& f) { s.value(f.store.used_bytes); }},
     Metric{"webhookd_store_quota_bytes", Kind::gauge, "Room that the store may take (store.quota).", "",
            [](Samples& s, const Figures& f) { s.value(f.store.quota_bytes); }},
+    Metric{"webhookd_store_disk_free_bytes", Kind::gauge, "Room that the file system has left for the store.", "",
+           [](Samples& s, const Figures& f) { s.value(f.store.disk_free_bytes); }},
     Metric{"webhookd_store_full", Kind::gauge, "1 while new events are refused for want of room, else 0.", "",
            [](Samples& s, const Figures& f) { s.value(std::uint64_t{f.store.full}); }},
     Metric{"webhookd_store_commit_duration_seconds", Kind::histogram, "How long commits took until they were durable.",

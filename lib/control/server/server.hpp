@@ -36,6 +36,9 @@ using Reload = std::function<void(bool dry_run, base::Completion<std::vector<pro
 using CheckCopy =
     std::function<void(std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done)>;
 
+// The key that shall take the place of the present one; no_master_key when there is none.
+using NextMasterKey = std::function<base::Result<store::SealerRef>()>;
+
 // Where metrics are served over TCP as well.
 struct MetricsPlace {
   domain::AddressBytes address;  // a loopback one
@@ -58,8 +61,9 @@ struct ServerOptions {
   base::Time started_at{};
   AdvanceClock advance_clock;  // empty without --test-clock
   std::optional<MetricsPlace> metrics_listen;
-  Reload reload;         // required where the route is used
-  CheckCopy check_copy;  // likewise
+  Reload reload;                  // required where the route is used
+  CheckCopy check_copy;           // likewise
+  NextMasterKey next_master_key;  // likewise
   // crypto's: secrets of new webhooks and rotations, and the "whpk_" text of an ed25519 secret. Both are required.
   std::function<domain::Secret(domain::SecretKind)> generate_secret;
   std::function<std::string(const domain::Secret&)> public_key_text;

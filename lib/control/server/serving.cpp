@@ -11,6 +11,7 @@
 #include <exception>
 
 #include "base/check.hpp"
+#include "control/protocol/audit_codec.hpp"
 #include "control/protocol/problems.hpp"
 #include "control/server/serving_impl.hpp"
 #include "domain/limits.hpp"
@@ -147,6 +148,11 @@ Result<Request> read_head(Context& context, Session& session, const Parser& pars
     return dry_run.error();
   }
   request.dry_run = *dry_run;
+  auto reason = protocol::read_reason_header(view(head["Webhookd-Reason"]));
+  if (!reason) {
+    return reason.error();
+  }
+  request.reason = std::move(*reason);
   const auto media_type = read_media_type(*match.route, view(head[http::field::content_type]), request);
   if (!media_type) {
     return media_type.error();

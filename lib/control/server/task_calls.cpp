@@ -155,14 +155,17 @@ Reply begin(Context& context, const Request& request, BulkAction action) {
   task.action = action;
   task.filter = std::move(*filter);
   task.actor.uid = request.session->peer.uid;
-  task.actor.reason = std::move(asked->reason);
+  task.actor.reason = asked->reason.empty() ? request.reason : std::move(asked->reason);
   task.rate = asked->rate;
   if (asked->dry_run || request.dry_run) {
     auto answer = co_await rehearse(context, std::move(task));
     co_return answer;
   }
-  auto call = [task = std::move(task)](engine::Engine& engine, base::Time now, Completion<BulkTask> done) mutable {
-    engine.begin_bulk(std::move(task), now, std::move(done));
+  Request noted = request;
+  noted.reason = task.actor.reason;
+  auto call = [task = std::move(task), audit = audit_of(context, noted, {}, request.body)](
+                  engine::Engine& engine, base::Time now, Completion<BulkTask> done) mutable {
+    engine.begin_bulk(std::move(task), now, std::move(done), std::move(audit));
   };
   auto begun = co_await on_engine<BulkTask>(context, std::move(call));
   if (!begun) {
@@ -227,8 +230,9 @@ Reply cancel_task(Context& context, const Request& request) {
     auto answer = co_await rehearse_end(context, *id);
     co_return answer;
   }
-  auto call = [task = *id](engine::Engine& engine, base::Time now, Completion<BulkTask> done) {
-    engine.end_bulk(task, now, std::move(done));
+  auto call = [task = *id, audit = audit_of(context, request, to_string(*id))](engine::Engine& engine, base::Time now,
+                                                                               Completion<BulkTask> done) mutable {
+    engine.end_bulk(task, now, std::move(done), std::move(audit));
   };
   auto ended = co_await on_engine<BulkTask>(context, std::move(call));
   if (!ended) {

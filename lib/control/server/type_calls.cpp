@@ -53,8 +53,10 @@ Reply store_type(Context& context, const Request& request, EventType type, unsig
   if (request.dry_run) {
     co_return type_answer(200, type);
   }
-  auto call = [type = std::move(type)](engine::Engine& engine, base::Time, Completion<EventType> done) mutable {
-    engine.put_type(std::move(type), std::move(done));
+  auto audit = audit_of(context, request, type.name);
+  auto call = [type = std::move(type), audit = std::move(audit)](engine::Engine& engine, base::Time,
+                                                                 Completion<EventType> done) mutable {
+    engine.put_type(std::move(type), std::move(done), std::move(audit));
   };
   const auto stored = co_await on_engine<EventType>(context, std::move(call));
   if (!stored) {
@@ -190,8 +192,9 @@ Reply delete_type(Context& context, const Request& request) {
     }
     co_return removed_answer(request.argument);
   }
-  auto call = [name = request.argument](engine::Engine& engine, base::Time, Completion<std::string> done) {
-    engine.remove_type(name, std::move(done));
+  auto call = [name = request.argument, audit = audit_of(context, request, request.argument)](
+                  engine::Engine& engine, base::Time, Completion<std::string> done) mutable {
+    engine.remove_type(name, std::move(done), std::move(audit));
   };
   const auto removed = co_await on_engine<std::string>(context, std::move(call));
   if (!removed) {

@@ -3,10 +3,12 @@
 
 #include "base/text.hpp"
 #include "control/protocol/cursor.hpp"
+#include "control/protocol/json_text.hpp"
 #include "control/protocol/problems.hpp"
 #include "control/protocol/status_codec.hpp"
 #include "control/protocol/webhook_codec.hpp"
 #include "control/server/call_impl.hpp"
+#include "domain/limits.hpp"
 
 namespace webhookd::server {
 
@@ -39,6 +41,7 @@ WebhookLive live_of(const std::optional<engine::WebhookFigures>& figures, const 
   if (figures) {
     live.health = figures->health;
     live.failed_last_day = figures->failed_last_day;
+    live.certificate_expires_at = figures->certificate_expires_at;
   }
   return live;
 }
@@ -132,6 +135,18 @@ asio::awaitable<Result<void>> rehearse(Context& context, Webhook webhook) {
 
 // ---- edits ----------------------------------------------------------------------------------------------------
 
+// The names of the members that a patch names; empty for other edits, whose operation says all.
+std::string edited_members(const Request& request) {
+  std::vector<std::string> names;
+  if (request.route->operation == protocol::Operation::patch_webhook) {
+    const auto members = protocol::scan_object(request.body, domain::limits::json_depth);
+    for (std::size_t i = 0; members && i < members->size(); ++i) {
+      names.push_back((*members)[i].name);
+    }
+  }
+  return base::join(names, ", ");
+}
+
 // The next definition, from the current one.
 using Edit = std::function<Result<Webhook>(const Webhook&)>;
 
@@ -173,9 +188,10 @@ asio::awaitable<Result<Edited>> edit_once(Context& context, const Request& reque
     co_return edited;
   }
   const std::uint64_t expected = current.version;
-  auto call = [next = std::move(*next), expected](engine::Engine& engine, base::Time now,
-                                                  Completion<Webhook> done) mutable {
-    engine.edit_webhook(std::move(next), expected, now, std::move(done));
+  auto audit = audit_of(context, request, to_string(current.id), edited_members(request));
+  auto call = [next = std::move(*next), expected, audit = std::move(audit)](engine::Engine& engine, base::Time now,
+                                                                            Completion<Webhook> done) mutable {
+    engine.edit_webhook(std::move(next), expected, now, std::move(done), std::move(audit));
   };
   auto stored = co_await on_engine<Webhook>(context, std::move(call));
   if (!stored) {
@@ -366,9 +382,9 @@ Reply create_webhook(Context& context, const Request& request) {
   if (webhook->secrets.empty()) {
     webhook->secrets.push_back(context.options.generate_secret(domain::SecretKind::hmac_sha256));
   }
-  auto call = [webhook = std::move(*webhook)](engine::Engine& engine, base::Time now,
-                                              Completion<Webhook> done) mutable {
-    engine.create_webhook(std::move(webhook), now, std::move(done));
+  auto call = [webhook = std::move(*webhook), audit = audit_of(context, request)](
+                  engine::Engine& engine, base::Time now, Completion<Webhook> done) mutable {
+    engine.create_webhook(std::move(webhook), now, std::move(done), std::move(audit));
   };
   const auto created = co_await on_engine<Webhook>(context, std::move(call));
   if (!created) {
@@ -421,8 +437,9 @@ Reply delete_webhook(Context& context, const Request& request) {
   const auto id = state->webhook.id;
   std::uint64_t waiting = state->counters.waiting;
   if (!request.dry_run) {
-    auto call = [id](engine::Engine& engine, base::Time, Completion<std::uint64_t> done) {
-      engine.delete_webhook(id, std::move(done));
+    auto call = [id, audit = audit_of(context, request, to_string(id), {}, state->webhook.display_name)](
+                    engine::Engine& engine, base::Time, Completion<std::uint64_t> done) mutable {
+      engine.delete_webhook(id, std::move(done), std::move(audit));
     };
     const auto cancelled = co_await on_engine<std::uint64_t>(context, std::move(call));
     if (!cancelled) {
@@ -440,6 +457,13 @@ Reply show_secrets(Context& context, const Request& request) {
   const auto state = co_await find_webhook(context, request.argument);
   if (!state) {
     co_return state.error();
+  }
+  if (!request.dry_run) {
+    auto audit = audit_of(context, request, to_string(state->webhook.id), {}, state->webhook.display_name);
+    const auto noted = co_await note_in_audit(context, std::move(audit));
+    if (!noted) {
+      co_return noted.error();
+    }
   }
   co_return secrets_answer(context, state->webhook);
 }

@@ -78,7 +78,7 @@ TEST_CASE("bash completes commands, flags, values, names with spaces and ids") {
   const Filled filled;
   const std::string socket = filled.daemon.socket();
   CHECK(has(in_bash(socket, "'whctl deac'", "whctl deac"), "deactivate\n"));
-  CHECK(in_bash(socket, "'whctl secret '", "whctl secret ''") == "show\nrotate\n");
+  CHECK(in_bash(socket, "'whctl secret '", "whctl secret ''") == "show\nrotate\nrotate-master\n");
   CHECK(in_bash(socket, "'whctl list --so'", "whctl list --so") == "--sort\n--socket\n");
   CHECK(in_bash(socket, "'whctl list --sort=n'", "whctl list --sort = n") == "name\n");
   CHECK(in_bash(socket, "'whctl list --sort n'", "whctl list --sort n") == "name\n");

@@ -19,11 +19,17 @@ using webhookd::whctl::Example;
 
 const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
 
-// What the examples find: files beside them, two webhooks (orders answers 200, audit 503), an event that was delivered
-// and a message that waits. Commands that make webhooks find none.
+// What the examples find: files beside them, a master key and the next one, two webhooks (orders answers 200, audit
+// 503), an event that was delivered and a message that waits. Commands that make webhooks find none.
 struct Fixture {
+  static std::string credentials_with_keys(const TemporaryDirectory& place) {
+    place.write("master_key", std::string(64, '1'));
+    place.write("master_key.next", std::string(64, '2'));
+    return place.path();
+  }
   Fixture(bool has_webhooks, bool has_test_clock)
-      : daemon(has_test_clock ? std::vector<std::string>{"--test-clock"} : std::vector<std::string>{}) {
+      : daemon(has_test_clock ? std::vector<std::string>{"--test-clock"} : std::vector<std::string>{}, "",
+               R"(["127.0.0.0/8"])", {{"CREDENTIALS_DIRECTORY=" + credentials_with_keys(keys)}, -1, {}}) {
     const auto& place = daemon.directory();
     place.write("event.json", "{\"subscription\":{\"id\":7}}");
     place.write("events.ndjson",
@@ -67,6 +73,7 @@ struct Fixture {
 
   CountingReceiver good;
   CountingReceiver bad{[](const auto&) { return 503; }};
+  TemporaryDirectory keys;
   Daemon daemon;
   std::string event;
   std::string message;
