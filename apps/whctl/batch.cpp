@@ -1,9 +1,9 @@
 #include "batch.hpp"
 
-#include <chrono>
-
 #include "control/protocol/json_write.hpp"
 #include "input.hpp"
+#include "line_sender.hpp"
+#include "progress_line.hpp"
 #include "safe_text.hpp"
 #include "views.hpp"
 
@@ -14,15 +14,13 @@ using client::Result;
 
 namespace {
 
-constexpr std::size_t chunk_lines_max = 1000;
-constexpr std::size_t chunk_bytes_max = 1024 * 1024;  // a longer line goes alone
-constexpr auto progress_interval = std::chrono::milliseconds(200);
-
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
-
 class Batch {
  public:
-  Batch(Session& session, LineReader lines) : session_(session), lines_(std::move(lines)) {}
+  Batch(Session& session, LineReader lines)
+      : session_(session),
+        lines_(std::move(lines)),
+        sender_(session, "/v1/events", [this](Json answer, std::uint64_t line) { take_answer(answer, line); }),
+        progress_(session) {}
 
   Result<ExitCode> run() {
     for (;;) {
@@ -38,55 +36,17 @@ class Batch {
         if (!added) return stopped(added.error());
       }
     }
-    auto sent = send();
+    auto sent = sender_.flush();
     if (!sent) return stopped(sent.error());
     return finish();
   }
 
  private:
   Result<void> add(const std::string& line) {
-    if (body_.size() + line.size() > chunk_bytes_max) {
-      auto sent = send();
-      if (!sent) return sent;
-    }
-    body_.append(line).append("\n");
-    numbers_.push_back(read_);
-    const bool is_full = numbers_.size() == chunk_lines_max;
-    return is_full || !lines_.is_ready() ? send() : Result<void>{};
-  }
-
-  Result<void> send() {
-    if (numbers_.empty()) return {};
-    client::Request request;
-    request.method = "POST";
-    request.target = "/v1/events";
-    request.body = body_;
-    request.content_type = "application/x-ndjson";
-    auto response = session_.connection().request(request);
-    if (!response) return response.error();
-    if (response->head.status != 200 && response->head.status != 201) {
-      return client::failure_of(response->head.status, response->body);
-    }
-    auto taken = take_answers(response->body);
-    body_.clear();
-    numbers_.clear();
-    show_progress();
-    return taken;
-  }
-
-  Result<void> take_answers(std::string_view answers) {
-    std::size_t count = 0;
-    while (!answers.empty()) {
-      const auto line = answers.substr(0, answers.find('\n'));
-      answers.remove_prefix(std::min(answers.size(), line.size() + 1));
-      if (is_blank(line)) continue;
-      const auto answer = Document::parse(std::string(line));
-      if (!answer || count == numbers_.size()) break;
-      take_answer(answer->root(), numbers_[count]);
-      ++count;
-    }
-    if (count == numbers_.size()) return {};
-    return failure(client::codes::bad_answer, "batch", "the daemon did not answer each line");
+    auto added = sender_.add(line, read_);
+    if (added && !lines_.is_ready()) added = sender_.flush();
+    progress_.show(std::to_string(read_) + " lines");
+    return added;
   }
 
   void take_answer(Json answer, std::uint64_t number) {
@@ -111,22 +71,8 @@ class Batch {
 
   void refuse(std::uint64_t number, const std::string& why) {
     ++refused_;
+    progress_.clear();
     session_.report(failure("invalid_request", "line " + std::to_string(number), why));
-  }
-
-  void show_progress() {
-    const auto now = std::chrono::steady_clock::now();
-    if (!session_.console().err_is_terminal || session_.settings().is_quiet || now - shown_at_ < progress_interval)
-      return;
-    shown_at_ = now;
-    has_progress_ = true;
-    session_.console().err.write("\r\x1b[K" + std::to_string(read_) + " lines");
-    session_.console().err.flush();
-  }
-
-  void end_progress() {
-    if (has_progress_) session_.console().err.write("\r\x1b[K");
-    has_progress_ = false;
   }
 
   std::string counts_json() const {
@@ -143,7 +89,7 @@ class Batch {
   }
 
   Result<ExitCode> finish() {
-    end_progress();
+    progress_.clear();
     const auto format = session_.output().options().format;
     if (format == Format::json || format == Format::csv) {
       const std::string counts = counts_json();
@@ -156,25 +102,22 @@ class Batch {
 
   // What was under way when it stopped is not known; everything before it is.
   client::Failure stopped(client::Failure why) {
-    end_progress();
+    progress_.clear();
     session_.note("stopped: " + counts_text());
-    if (!numbers_.empty()) {
-      session_.note("lines " + std::to_string(numbers_.front()) + " to " + std::to_string(numbers_.back()) +
-                    ": no answer");
+    if (const auto lost = sender_.unanswered()) {
+      session_.note("lines " + std::to_string(lost->first) + " to " + std::to_string(lost->second) + ": no answer");
     }
     return why;
   }
 
   Session& session_;
   LineReader lines_;
-  std::string body_;
-  std::vector<std::uint64_t> numbers_;  // of the lines in body_
+  LineSender sender_;
+  ProgressLine progress_;
   std::uint64_t read_ = 0;
   std::uint64_t accepted_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t refused_ = 0;
-  bool has_progress_ = false;
-  std::chrono::steady_clock::time_point shown_at_{};
 };
 
 }  // namespace

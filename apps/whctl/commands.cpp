@@ -354,15 +354,25 @@ const Flag prune_flag{"prune", 0, "", "also delete webhooks and own types that t
 std::vector<Command> declarative_commands() {
   return {
       {"export",
-       "prints all webhooks and own event types as one document",
+       "prints all webhooks and own event types as one document; or events with their messages",
        {},
-       {{"file", 'f', "FILE", "write it there; JSON when the name ends in .json", Role::file}},
+       {{"file", 'f', "FILE", "write it there; JSON when the name ends in .json", Role::file},
+        {"messages", 0, "", "events with their messages and attempts instead, a line of JSON each"},
+        {"webhook", 0, "W", "with --messages: only events that went to this webhook", Role::webhook},
+        {"event", 0, "TYPE", "with --messages: only of this type", Role::event_type},
+        {"since", 0, "T", "with --messages: accepted at or after", Role::time},
+        {"until", 0, "T", "with --messages: accepted before", Role::time}},
        {{"whctl export", "as TOML"},
         {"whctl export -f webhooks.toml", "to keep under version control"},
-        {"whctl export -o json", ""}},
+        {"whctl export -o json", ""},
+        {"whctl export --messages -f messages.jsonl", "to take all data elsewhere"}},
        export_manifest,
        Manner::plain,
-       "Secrets are not exported. The order is that of the names, so that two exports can be compared."},
+       "Secrets are not exported. The order is that of the names, so that two exports can be compared.\n\n"
+       "With --messages the first line says what it is, the last one that it is all; FILE takes its name only when it "
+       "is complete. Payloads are as they were emitted, and attempts have what receivers answered: keep it as you keep "
+       "a backup. To move to another daemon: deactivate or stop here, so that nothing is delivered twice; `whctl "
+       "apply` there what `whctl export` prints here; then `whctl import --messages` there."},
       {"diff",
        "shows what apply would change; exits 1 when there is something",
        {},
@@ -381,14 +391,16 @@ std::vector<Command> declarative_commands() {
        Manner::plain,
        manifest_about},
       {"import",
-       "makes webhooks of endpoints that another system exported as JSON",
+       "makes webhooks of endpoints that another system exported as JSON; or takes events with their messages",
        {{"FILE", Role::file, "the export; - reads standard input"}},
-       {{"from", 0, "SYSTEM", "where it is from", Role::text, required, once, import_sources()},
+       {{"from", 0, "SYSTEM", "where it is from", Role::text, optional, once, import_sources()},
+        {"messages", 0, "", "it is what `whctl export --messages` gave"},
         {"event", 'e', "TYPE", "event types instead of the exported ones; may be repeated", Role::event_pattern,
          optional, repeated},
         {"dry-run", 0, "", "check and show the plan, and change nothing"}},
        {{"whctl import endpoints.json --from svix --dry-run", "look first"},
-        {"whctl import endpoints.json --from svix -e 'subscription.*'", "with event types of this catalogue"}},
+        {"whctl import endpoints.json --from svix -e 'subscription.*'", "with event types of this catalogue"},
+        {"whctl import --messages messages.jsonl", "events, messages and attempts of another webhookd"}},
        import_endpoints,
        Manner::plain,
        "Webhooks whose name is taken are left as they are. Secrets are in none of the exports: new ones are made.\n\n"
@@ -400,7 +412,12 @@ std::vector<Command> declarative_commands() {
        "them in subscriptions.\n\n"
        "stripe: url; the name is description, else id; enabled_events are the event types; a status of disabled makes "
        "it "
-       "inactive; the signature is `stripe` and the format `raw`, as its receivers expect."},
+       "inactive; the signature is `stripe` and the format `raw`, as its receivers expect.\n\n"
+       "With --messages each event enters with all its messages and attempts, or not at all. Webhooks are found by "
+       "their names; a line whose webhook is not here is refused, so apply them first. Events get ids of this daemon; "
+       "one that was taken before, under its old id, is known and left alone, so an import that was cut off is simply "
+       "run again. Messages that waited go on being delivered here, by their plan. A file that was cut off is refused "
+       "before anything is sent. Exits 10 when lines were refused."},
   };
 }
 

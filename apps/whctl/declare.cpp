@@ -1,6 +1,7 @@
 // Declarative commands: export, diff, apply; and import, which declares what other systems' exports say.
 #include <algorithm>
 
+#include "history.hpp"
 #include "import.hpp"
 #include "input.hpp"
 #include "manifest.hpp"
@@ -67,7 +68,19 @@ Result<ExitCode> apply_plan(Session& session, const std::vector<Step>& steps, bo
 
 }  // namespace
 
+namespace {
+
+client::Failure only_of_messages(std::string_view flag) {
+  return failure(client::codes::usage, "--" + std::string(flag), "chooses messages: it goes with --messages");
+}
+
+}  // namespace
+
 Result<ExitCode> export_manifest(Session& session, const Invocation& invocation) {
+  if (invocation.has("messages")) return export_history(session, invocation);
+  for (const std::string_view filter : {"webhook", "event", "since", "until"}) {
+    if (invocation.has(filter)) return only_of_messages(filter);
+  }
   const auto webhooks = declared_all(session, "/v1/webhooks", "display_name", declared_webhook);
   if (!webhooks) return webhooks.error();
   const auto types = declared_all(session, "/v1/types", "name", declared_type);
@@ -120,6 +133,13 @@ Result<ExitCode> import_types(Session& session, const Invocation& invocation) {
 }
 
 Result<ExitCode> import_endpoints(Session& session, const Invocation& invocation) {
+  const bool has_source = invocation.has("from");
+  if (invocation.has("messages") == has_source) {
+    return failure(client::codes::usage, has_source ? "--messages" : "--from",
+                   has_source ? "not with --from: a file is of one kind" : "says which system it is from",
+                   "events and messages of a webhookd come in with --messages");
+  }
+  if (!has_source) return import_history(session, invocation);
   const auto& file = invocation.value("FILE");
   const auto text = read_input(file, session.console().in);
   if (!text) return text.error();

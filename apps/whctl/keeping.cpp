@@ -14,6 +14,7 @@
 #include "control/protocol/json_write.hpp"
 #include "domain/backup.hpp"
 #include "parse.hpp"
+#include "progress_line.hpp"
 #include "session.hpp"
 #include "views.hpp"
 
@@ -23,33 +24,6 @@ using client::failure;
 using client::Result;
 
 namespace {
-
-// A line on a terminal's standard error that is written over and over.
-class ProgressLine {
- public:
-  explicit ProgressLine(Session& session)
-      : session_(session), is_shown_(session.console().err_is_terminal && !session.settings().is_quiet) {}
-  ~ProgressLine() {
-    if (has_text_) session_.console().err.write("\r\x1b[K");
-  }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
-  void show(const std::string& text) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!is_shown_ || now - shown_at_ < std::chrono::milliseconds(100)) return;
-    shown_at_ = now;
-    has_text_ = true;
-    session_.console().err.write("\r\x1b[K" + text);
-    session_.console().err.flush();
-  }
-
- private:
-  Session& session_;
-  bool is_shown_;
-  bool has_text_ = false;
-  std::chrono::steady_clock::time_point shown_at_{};
-};
 
 // ---- backup -----------------------------------------------------------------------------------------------------
 
@@ -219,7 +193,7 @@ Result<ExitCode> back_up_store(Session& session, const Invocation& invocation) {
   std::uint64_t received = 0;
   ProgressLine line(session);
   line.show("copying the store");
-  const auto head = session.connection().request(request, [&](std::string_view piece) {
+  const auto head = session.ask(request, [&](std::string_view piece) {
     constexpr std::size_t kept_max = 64 * 1024;
     if (kept.size() < kept_max) kept.append(piece.substr(0, kept_max - kept.size()));
     received += piece.size();

@@ -73,10 +73,21 @@ void Session::check_version(const client::ResponseHead& head) {
        ": they are meant to be the same version");
 }
 
-Result<Answer> Session::exchange(const client::Request& asked) {
-  client::Request request = asked;
+client::Request Session::with_reason(client::Request request) const {
   if (!settings_.reason.empty()) request.headers.emplace_back("Webhookd-Reason", settings_.reason);
-  auto response = connection_.request(request);
+  return request;
+}
+
+Result<client::Response> Session::ask(client::Request request) {
+  return connection_.request(with_reason(std::move(request)));
+}
+
+Result<client::ResponseHead> Session::ask(client::Request request, const client::BodySink& sink) {
+  return connection_.request(with_reason(std::move(request)), sink);
+}
+
+Result<Answer> Session::exchange(const client::Request& request) {
+  auto response = ask(request);
   if (!response) return response.error();
   check_version(response->head);
   if (response->head.status < 200 || response->head.status > 299) {

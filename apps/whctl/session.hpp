@@ -33,6 +33,9 @@ class Session {
   Output& output() { return output_; }
   client::Connection& connection() { return connection_; }
 
+  // Any status is an answer. The reason of changes goes with every call, for the audit.
+  client::Result<client::Response> ask(client::Request request);
+  client::Result<client::ResponseHead> ask(client::Request request, const client::BodySink& sink);
   // A call that answers JSON. Any status but 2xx is a failure.
   client::Result<Answer> exchange(const client::Request& request);
   client::Result<Document> get(std::string target);
@@ -56,6 +59,7 @@ class Session {
   void report(const client::Failure& failure);
 
  private:
+  client::Request with_reason(client::Request request) const;
   void check_version(const client::ResponseHead& head);
 
   Settings settings_;

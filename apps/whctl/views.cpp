@@ -319,6 +319,13 @@ const View& audit_view() {
   return view;
 }
 
+const View& import_view() {
+  static const std::vector<Column> columns{
+      {"TAKEN", "taken"}, {"MESSAGES", "messages"}, {"WAITING", "waiting"}, {"KNOWN", "known"}, {"REFUSED", "refused"}};
+  static const View view{"taken", "taken", columns, columns};
+  return view;
+}
+
 const View& check_view() {
   static const std::vector<Column> columns{
       {"Store", "store_id"}, {"Schema", "schema"}, {"Clean", "clean"}, {"Damage", "damage"}};

@@ -27,6 +27,7 @@ const View& signature_view();
 const View& backup_view();
 const View& master_key_view();
 const View& audit_view();
+const View& import_view();
 const View& check_view();
 const View& damage_view();
 

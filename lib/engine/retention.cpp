@@ -84,9 +84,9 @@ bool Retention::take(const base::Result<store::Expired>& expired, Time now) {
     return false;
   }
   is_in_pass_ = false;
-  const bool has_removed = removed_.messages + removed_.events + removed_.audit_lines > 0;
-  was_refused_ = was_refused_ && !has_removed;
-  full_pause_until_ = now + (has_removed ? full_pause : barren_pause);
+  const bool has_made_room = removed_.messages + removed_.events > 0;
+  was_refused_ = was_refused_ && !has_made_room;
+  full_pause_until_ = now + (has_made_room ? full_pause : barren_pause);
   next_.reset();
   // Not before it is older than its age, and a while later, so that many go in one pass.
   if (expired->next) {
@@ -96,7 +96,7 @@ bool Retention::take(const base::Result<store::Expired>& expired, Time now) {
     const Time of_audit = std::max(*expired->next_audit + options_.audit_age + 1ms, now) + look_after_write;
     next_ = std::min(next_.value_or(of_audit), of_audit);
   }
-  return has_removed;
+  return has_made_room || removed_.audit_lines > 0;
 }
 
 std::optional<Time> Retention::wake() const { return is_under_way_ ? std::nullopt : next_; }

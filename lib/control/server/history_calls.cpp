@@ -206,7 +206,8 @@ class HistoryReader {
   bool at_end() const { return rest_.empty(); }
   HistoryChunk next(const WebhookNames& names, base::Time now) {
     HistoryChunk chunk;
-    for (std::size_t bytes = 0; !at_end() && chunk.lines.size() < histories_per_commit && bytes < history_bytes_per_commit;) {
+    for (std::size_t bytes = 0;
+         !at_end() && chunk.lines.size() < histories_per_commit && bytes < history_bytes_per_commit;) {
       const std::string_view line = rest_.substr(0, rest_.find('\n'));
       rest_.remove_prefix(std::min(line.size() + 1, rest_.size()));
       ++number_;
@@ -310,6 +311,11 @@ Reply export_history(Context& context, const Request& request) {
   if (!head) {
     co_return head.error();
   }
+  auto audit = audit_of(context, request);
+  const auto noted = co_await note_in_audit(context, std::move(audit));
+  if (!noted) {
+    co_return noted.error();
+  }
   StreamedAnswer stream(request, protocol::media::ndjson);
   std::string first;
   protocol::append_history_head(first, *head);
@@ -336,6 +342,14 @@ Reply import_history(Context& context, const Request& request) {
   const auto names = co_await read_names(context);
   if (!names) {
     co_return names.error();
+  }
+  // Before the first of several transactions: none of them can be without its line.
+  if (!request.dry_run) {
+    auto audit = audit_of(context, request, {}, std::to_string(request.body.size()) + " bytes");
+    const auto noted = co_await note_in_audit(context, std::move(audit));
+    if (!noted) {
+      co_return noted.error();
+    }
   }
   HistoryReader reader(request.body, context.options.live.event_data_bytes_max);
   StreamedAnswer stream(request, protocol::media::ndjson);

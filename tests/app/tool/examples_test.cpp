@@ -40,6 +40,9 @@ struct Fixture {
     place.write("endpoints.json",
                 "{\"data\":[{\"id\":\"ep_1\",\"uid\":\"portal\",\"url\":\"https://portal.example/hook\","
                 "\"filterTypes\":[\"subscription.create\"],\"disabled\":false}]}");
+    place.write("messages.jsonl",
+                "{\"format\":\"webhookd-history\",\"version\":1}\n"
+                "{\"complete\":true,\"events\":0,\"messages\":0,\"damaged\":0}\n");
     place.write("types.toml", "[[type]]\nname = \"invoice.sent\"\ndescription = \"an invoice was sent\"\n");
     place.write("requests.ndjson",
                 "{\"method\":\"POST\",\"target\":\"/\",\"headers\":[[\"x\",\"y\"]],\"body\":\"{}\"}\n");
