@@ -62,6 +62,9 @@ Result<std::string> edited(Session& session, const std::string& path) {
   session.console().out.flush();
   session.console().err.flush();
   const auto ended = run_program({"/bin/sh", "-c", session.settings().editor + " \"$1\"", "sh", path}, std::nullopt);
+  if (ended == ended_by_interrupt) {
+    return failure(client::codes::interrupted, "editor", "interrupted; nothing was sent");
+  }
   if (!ended || *ended != 0) {
     return failure(client::codes::io, "editor", "`" + session.settings().editor + "` failed; nothing was sent");
   }
@@ -102,7 +105,15 @@ Result<ExitCode> edit_in_editor(Session& session, const std::string& webhook) {
   const auto path = write_draft(original);
   if (!path) return path.error();
   const auto text = edited(session, *path);
-  if (!text) return text.error();
+  if (!text) {
+    const auto left = read_input(*path, -1);
+    if (left && *left == original) {
+      ::unlink(path->c_str());
+    } else {
+      session.note("your text is kept in " + *path);
+    }
+    return text.error();
+  }
   if (*text == original) {
     ::unlink(path->c_str());
     session.note("nothing was changed");

@@ -42,6 +42,7 @@ constexpr std::array rows{
     Row{"unreachable", ExitCode::unreachable},
     Row{"socket_denied", ExitCode::denied},
     Row{"timed_out", ExitCode::timed_out},
+    Row{"interrupted", ExitCode::interrupted},
     Row{"bad_answer", ExitCode::failure},
     Row{"refused", ExitCode::cancelled},
 };

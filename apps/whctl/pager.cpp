@@ -11,10 +11,11 @@ constexpr const char* less_manners = "FRX";
 
 }  // namespace
 
-bool show_in_pager(const std::string& command, const std::string& text) {
+Paged show_in_pager(const std::string& command, const std::string& text) {
   constexpr int not_found = 127;
   const auto ended = run_program({"/bin/sh", "-c", command}, text, {{"LESS", less_manners}});
-  return ended && *ended != not_found;
+  if (ended == ended_by_interrupt) return Paged::interrupted;
+  return ended && *ended != not_found ? Paged::shown : Paged::missing;
 }
 
 }  // namespace webhookd::whctl

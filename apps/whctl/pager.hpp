@@ -5,7 +5,9 @@
 
 namespace webhookd::whctl {
 
-// Runs the shell command with `text` on its standard input until it ends; false when it could not be run.
-bool show_in_pager(const std::string& command, const std::string& text);
+enum class Paged { shown, interrupted, missing };  // missing: it could not be run
+
+// Runs the shell command with `text` on its standard input until it ends.
+Paged show_in_pager(const std::string& command, const std::string& text);
 
 }  // namespace webhookd::whctl

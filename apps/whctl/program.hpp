@@ -1,6 +1,7 @@
 // Programs that the tool starts and that own the terminal while they run: pager and editor. Ctrl-C is theirs then.
 #pragma once
 
+#include <csignal>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,9 @@ namespace webhookd::whctl {
 
 // Variables that are set for the program unless they are set already.
 using Defaults = std::vector<std::pair<std::string, std::string>>;
+
+// Ctrl-C is for the program; one that it kills ends like this.
+inline constexpr int ended_by_interrupt = 128 + SIGINT;
 
 // Runs it to its end; its exit code (128 and the signal when one killed it), nothing when it could not be started.
 // With `input` it reads that from standard input; without it has ours.

@@ -62,9 +62,9 @@ ExitCode run_paged(const Settings& settings, const Invocation& invocation, const
   const auto code = run_command(settings, invocation, environment, collecting);
   const std::string& text = memory.kept();
   const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-  const bool was_shown = lines >= console.height && show_in_pager(settings.pager, text);
-  if (!was_shown) console.out.write(text);
-  return code;
+  const Paged paged = lines >= console.height ? show_in_pager(settings.pager, text) : Paged::missing;
+  if (paged == Paged::missing) console.out.write(text);
+  return paged == Paged::interrupted ? ExitCode::interrupted : code;
 }
 
 }  // namespace

@@ -151,7 +151,7 @@ int measure(const std::vector<const Row*>& selected) {
 
 int main(int argc, char** argv) {
   if (names_unknown_row(argc, argv)) {
-    std::fputs("usage: bench [accept|delivery|end-to-end|growth]...\n", stderr);
+    std::fputs("usage: bench [accept|delivery|end-to-end|growth|tool]...\n", stderr);
     return 2;
   }
   try {

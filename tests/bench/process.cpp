@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
@@ -81,6 +82,31 @@ double Process::cpu_microseconds() const {
   double system = 0;
   fields >> user >> system;
   return (user + system) * 1e6 / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+double first_byte_microseconds(const std::vector<std::string>& arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  int pipe[2];
+  if (::pipe2(pipe, O_CLOEXEC) != 0) {
+    throw std::runtime_error("cannot make a pipe");
+  }
+  const pid_t child = ::fork();
+  if (child == 0) {
+    become(arguments, {}, pipe[1]);
+  }
+  ::close(pipe[1]);
+  char buffer[65536];
+  const ssize_t first = ::read(pipe[0], buffer, sizeof buffer);
+  const std::chrono::duration<double, std::micro> span = std::chrono::steady_clock::now() - start;
+  while (::read(pipe[0], buffer, sizeof buffer) > 0) {
+  }
+  ::close(pipe[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (child < 0 || first <= 0 || status != 0) {
+    throw std::runtime_error(arguments[0] + " failed");
+  }
+  return span.count();
 }
 
 Measured run_ceiling(const std::vector<std::string>& arguments) {

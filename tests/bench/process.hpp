@@ -27,6 +27,9 @@ class Process {
   int output_ = -1;
 };
 
+// From the fork to the first byte that the program prints; it is then read to its end. Throws when it fails.
+double first_byte_microseconds(const std::vector<std::string>& arguments);
+
 // What a ceiling program prints when it is done.
 struct Measured {
   double operations = 0;

@@ -264,6 +264,8 @@ class Growing {
     wait_until_tried();
   }
 
+  const Daemon& daemon() const { return daemon_; }
+
   struct Sample {
     double cpu_each;
     double commit_p50;
@@ -333,6 +335,70 @@ std::vector<Line> measure_growth(const Bench& bench) {
   return lines;
 }
 
+// ---- tool -----------------------------------------------------------------------------------------------------------
+
+constexpr unsigned tool_runs = 60;
+constexpr double tool_start_goal = 5000;  // microseconds above X
+constexpr double tool_slowest_goal = 20'000;
+
+struct ToolCommand {
+  std::string name;
+  std::vector<std::string> words;
+  std::vector<double> took = {};
+  double quantile(double share) {
+    std::sort(took.begin(), took.end());
+    return took[static_cast<std::size_t>(share * static_cast<double>(took.size() - 1))];
+  }
+};
+
+// The commands in turn, X between them; X is the last of them.
+std::vector<ToolCommand> time_tool(const Bench& bench, const Growing& store) {
+  const Place place(bench, "x");
+  Process echo({bench.programs + "/ceiling_echo", place.path() + "/socket"});
+  echo.read_line();
+  const std::string message = store.daemon().call("GET", "/v1/messages?limit=1").at("items").at(0).at("id");
+  const std::string socket = store.daemon().socket();
+  std::vector<ToolCommand> commands = {
+      {"list", {BENCH_WHCTL, "--socket", socket, "list"}},
+      {"logs", {BENCH_WHCTL, "--socket", socket, "logs"}},
+      {"show", {BENCH_WHCTL, "--socket", socket, "show", message}},
+      {"status", {BENCH_WHCTL, "--socket", socket, "status"}},
+      {"completion", {BENCH_WHCTL, "__complete", "--socket", socket, "show", "w"}},
+  };
+  commands.push_back({"X", {bench.programs + "/ceiling_start", place.path() + "/socket"}});
+  for (unsigned run = 0; run < tool_runs; ++run) {
+    for (ToolCommand& command : commands) {
+      command.took.push_back(first_byte_microseconds(command.words));
+    }
+  }
+  return commands;
+}
+
+std::vector<Line> measure_tool(const Bench& bench) {
+  Growing store(bench);
+  std::vector<Line> lines;
+  std::vector<double> at_first;
+  constexpr unsigned smallest = 10'000;
+  for (unsigned size = smallest; size <= std::max(bench.growth, smallest); size *= 10) {
+    store.fill_to(size);
+    std::vector<ToolCommand> commands = time_tool(bench, store);
+    const double x = commands.back().quantile(0.5);
+    commands.pop_back();
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      const std::string name = commands[i].name + ", " + std::to_string(size);
+      const double p50 = commands[i].quantile(0.5);
+      lines.push_back({name + ", p50", "X + 5 ms", x + tool_start_goal, p50, "us", 1, true, 0});
+      lines.push_back({name + ", p99", "20 ms", tool_slowest_goal, commands[i].quantile(0.99), "us", 1, true, 0});
+      if (size > smallest) {
+        lines.push_back({name + ", growth", "at 10000", at_first[i], p50, "us", 1.5, true, 0});
+      } else {
+        at_first.push_back(p50);
+      }
+    }
+  }
+  return lines;
+}
+
 }  // namespace
 
 const std::vector<Row>& rows() {
@@ -341,6 +407,7 @@ const std::vector<Row>& rows() {
       {"delivery", "a queue sent to 1, 10, 100 webhooks", false, measure_delivery},
       {"end-to-end", "emit, commit, deliver, outcome committed", false, measure_end_to_end},
       {"growth", "the same work on a larger store", true, measure_growth},
+      {"tool", "whctl to its first byte, on stores of each size", true, measure_tool},
   };
   return table;
 }

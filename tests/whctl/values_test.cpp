@@ -59,12 +59,12 @@ TEST_CASE("every problem code of the API has its exit code") {
     int exit;
   };
   const std::vector<Row> expected{
-      {"invalid_request", 2},   {"invalid_field", 2},    {"unknown_type", 2},     {"too_large", 2},
-      {"not_found", 3},         {"ambiguous_id", 2},     {"forbidden", 4},        {"method_not_allowed", 2},
-      {"unsupported_media", 2}, {"name_taken", 5},       {"type_in_use", 5},      {"type_reserved", 5},
-      {"type_exists", 5},       {"webhook_inactive", 5}, {"already_settled", 5},  {"idempotency_conflict", 5},
-      {"no_master_key", 5},     {"no_test_clock", 5},    {"version_mismatch", 5}, {"store_full", 1},
-      {"unavailable", 6},       {"wait_timeout", 7},     {"internal", 1}};
+      {"invalid_request", 2},   {"invalid_field", 2},    {"unknown_type", 2},    {"too_large", 2},
+      {"not_found", 3},         {"ambiguous_id", 2},     {"forbidden", 4},       {"method_not_allowed", 2},
+      {"unsupported_media", 2}, {"name_taken", 5},       {"type_in_use", 5},     {"type_reserved", 5},
+      {"type_exists", 5},       {"webhook_inactive", 5}, {"already_settled", 5}, {"idempotency_conflict", 5},
+      {"interrupted", 130},     {"no_master_key", 5},    {"no_test_clock", 5},   {"version_mismatch", 5},
+      {"store_full", 1},        {"unavailable", 6},      {"wait_timeout", 7},    {"internal", 1}};
   for (const auto& kind : protocol::problem_kinds()) {
     CAPTURE(kind.name);
     const auto row = std::find_if(expected.begin(), expected.end(), [&](const Row& r) { return r.code == kind.name; });

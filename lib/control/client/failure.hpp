@@ -18,6 +18,7 @@ inline constexpr std::string_view io = "io";                        // a file or
 inline constexpr std::string_view unreachable = "unreachable";      // no daemon behind the socket, or it went away
 inline constexpr std::string_view socket_denied = "socket_denied";  // the socket exists, but not for us
 inline constexpr std::string_view timed_out = "timed_out";          // the daemon did not answer in time
+inline constexpr std::string_view interrupted = "interrupted";      // by Ctrl-C, in a program that we waited for
 inline constexpr std::string_view bad_answer = "bad_answer";        // what answered does not speak our HTTP or JSON
 inline constexpr std::string_view not_found = "not_found";          // the API's own, also found here
 }  // namespace codes

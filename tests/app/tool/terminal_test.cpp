@@ -22,12 +22,14 @@ using nlohmann::json;
 // whctl on a terminal of 100 columns and 30 lines.
 class OnTerminal {
  public:
-  OnTerminal(const Daemon& daemon, std::vector<std::string> words) {
+  OnTerminal(const Daemon& daemon, std::vector<std::string> words,
+             const std::vector<std::pair<std::string, std::string>>& environment = {}) {
     winsize size{30, 100, 0, 0};
     pid_ = ::forkpty(&terminal_, nullptr, nullptr, &size);
     if (pid_ == 0) {
       ::setenv("LC_ALL", "C.UTF-8", 1);
       ::setenv("TERM", "xterm", 1);
+      for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
       words.insert(words.begin(), {"whctl", "--socket", daemon.socket()});
       std::vector<char*> pointers;
       for (auto& word : words) pointers.push_back(word.data());
@@ -144,6 +146,69 @@ TEST_CASE("Ctrl-C ends a wait and a question with 130, and nothing was done") {
   question.type("\x03");
   CHECK(question.ended() == 130);
   CHECK(daemon.whctl({"show", "orders"}).exit_code == 0);
+}
+
+TEST_CASE("Ctrl-C in the editor exits 130, sends nothing, and keeps the text only when there is some") {
+  const Daemon daemon;
+  daemon.tell({"create", "orders", "--url", "http://127.0.0.1:9/", "-e", "*"});
+  const auto drafts = [&] { return run({"/bin/sh", "-c", "ls " + daemon.directory().path() + "/whctl-*"}).out; };
+  const std::string temporary = daemon.directory().path();
+  OnTerminal unchanged(daemon, {"edit", "orders"}, {{"EDITOR", "echo editing; sleep 60; true"}, {"TMPDIR", temporary}});
+  CHECK(unchanged.shows("editing"));
+  unchanged.type("\x03");
+  CHECK(unchanged.ended() == 130);
+  CHECK(unchanged.is_restored());
+  CHECK(drafts() == "");
+  const std::string half = daemon.directory().write("half", "echo 'half a text' > \"$1\"; echo editing; sleep 60\n");
+  OnTerminal changed(daemon, {"edit", "orders"}, {{"EDITOR", "sh " + half}, {"TMPDIR", temporary}});
+  CHECK(changed.shows("editing"));
+  changed.type("\x03");
+  CHECK(changed.ended() == 130);
+  CHECK(changed.seen().find("your text is kept in " + temporary + "/whctl-") != std::string::npos);
+  CHECK(run({"/bin/sh", "-c", "cat " + temporary + "/whctl-*"}).out == "half a text\n");
+  CHECK(json::parse(daemon.tell({"show", "orders", "-o", "json"}))["version"] == 1);
+}
+
+TEST_CASE("Ctrl-C in the pager belongs to the pager; when that ends by it, so does the tool, with 130") {
+  const Daemon daemon;
+  for (int i = 0; i < 40; ++i) daemon.tell({"types", "add", "own.type" + std::to_string(i)});
+  OnTerminal dying(daemon, {"types"}, {{"WHCTL_PAGER", "head -1; sleep 60; true"}});
+  CHECK(dying.shows("NAME"));
+  dying.type("\x03");
+  CHECK(dying.ended() == 130);
+  CHECK(dying.is_restored());
+  const std::string staying = daemon.directory().write(
+      "staying", "trap 'echo it stays' INT; echo ready; read -r _ < /dev/tty; cat > /dev/null\n");
+  OnTerminal living(daemon, {"types"}, {{"WHCTL_PAGER", "sh " + staying}});
+  CHECK(living.shows("ready"));
+  living.type("\x03");
+  CHECK(living.shows("it stays"));
+  living.type("\n");
+  CHECK(living.ended() == 0);
+  CHECK(living.is_restored());
+}
+
+TEST_CASE("Ctrl-C in an apply exits 130; what it has done is whole, and the next apply does the rest") {
+  const Daemon daemon;
+  constexpr int wanted = 400;
+  std::string manifest;
+  for (int i = 0; i < wanted; ++i) {
+    manifest +=
+        "[[webhook]]\ndisplay_name = \"w" + std::to_string(i) + "\"\nurl = \"http://127.0.0.1:9/\"\nevents = [\"*\"]\n";
+  }
+  const std::string file = daemon.directory().write("all.toml", manifest);
+  OnTerminal applying(daemon, {"apply", "-f", file, "--yes"});
+  REQUIRE(eventually([&] { return !daemon.tell({"list", "-q"}).empty(); }));
+  CHECK(applying.ended("\x03") == 130);
+  CHECK(applying.is_restored());
+  const json made = json::parse(daemon.tell({"list", "-o", "json"}))["items"];
+  CHECK(!made.empty());
+  CHECK(made.size() < wanted);
+  for (const json& webhook : made) CHECK(webhook["events"] == json{"*"});
+  daemon.tell({"apply", "-f", file, "--yes"});
+  CHECK(json::parse(daemon.tell({"list", "-o", "json"}))["items"].size() == wanted);
+  CHECK(daemon.tell({"apply", "-f", file, "--yes", "--dry-run", "-q"}) == "");
+  CHECK(daemon.whctl({"check"}).exit_code == 0);
 }
 
 TEST_CASE("without a terminal top is status") {
