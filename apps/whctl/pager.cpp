@@ -13,7 +13,7 @@ constexpr const char* less_manners = "FRX";
 
 Paged show_in_pager(const std::string& command, const std::string& text) {
   constexpr int not_found = 127;
-  const auto ended = run_program({"/bin/sh", "-c", command}, text, {{"LESS", less_manners}});
+  const auto ended = run_program({"/bin/sh", "-c", shell_command(command)}, text, {{"LESS", less_manners}});
   if (ended == ended_by_interrupt) return Paged::interrupted;
   return ended && *ended != not_found ? Paged::shown : Paged::missing;
 }

@@ -57,6 +57,11 @@ void feed(int descriptor, std::string_view text) {
 
 }  // namespace
 
+std::string shell_command(const std::string& command) {
+  const bool is_lone = command.find_first_of("|&;<>()$`\\\"'*?[]#~=%{}!\n") == std::string::npos;
+  return is_lone ? "exec " + command : command;
+}
+
 std::optional<int> run_program(const std::vector<std::string>& arguments, const std::optional<std::string>& input,
                                const Defaults& defaults) {
   std::array<int, 2> ends{-1, -1};

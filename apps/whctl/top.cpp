@@ -232,7 +232,7 @@ class LiveView {
     terminal_.give_back();
     const std::string text = safe_json(pretty_json(message->root().raw())) + "\n";
     const std::string pager = session_.settings().pager.empty() ? "less" : session_.settings().pager;
-    if (!show_in_pager(pager, text)) state_.words = "no pager to show it in";
+    if (Paged::missing == show_in_pager(pager, text)) state_.words = "no pager to show it in";
     terminal_.take();
     return true;
   }

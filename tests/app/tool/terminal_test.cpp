@@ -159,6 +159,15 @@ TEST_CASE("Ctrl-C in the editor exits 130, sends nothing, and keeps the text onl
   CHECK(unchanged.ended() == 130);
   CHECK(unchanged.is_restored());
   CHECK(drafts() == "");
+  const std::string patient = daemon.directory().write(
+      "patient",
+      "trap 'echo it stays' INT; echo ready; read -r _ < /dev/tty; sed -i s,//127.0.0.1:9/,//127.0.0.2:9/, \"$1\"\n");
+  OnTerminal lived(daemon, {"edit", "orders"}, {{"EDITOR", "sh " + patient}, {"TMPDIR", temporary}});
+  CHECK(lived.shows("ready"));
+  lived.type("\x03");
+  CHECK(lived.shows("it stays"));
+  CHECK(lived.ended() == 0);
+  CHECK(json::parse(daemon.tell({"show", "orders", "-o", "json"}))["url"] == "http://127.0.0.2:9/");
   const std::string half = daemon.directory().write("half", "echo 'half a text' > \"$1\"; echo editing; sleep 60\n");
   OnTerminal changed(daemon, {"edit", "orders"}, {{"EDITOR", "sh " + half}, {"TMPDIR", temporary}});
   CHECK(changed.shows("editing"));
@@ -166,13 +175,14 @@ TEST_CASE("Ctrl-C in the editor exits 130, sends nothing, and keeps the text onl
   CHECK(changed.ended() == 130);
   CHECK(changed.seen().find("your text is kept in " + temporary + "/whctl-") != std::string::npos);
   CHECK(run({"/bin/sh", "-c", "cat " + temporary + "/whctl-*"}).out == "half a text\n");
-  CHECK(json::parse(daemon.tell({"show", "orders", "-o", "json"}))["version"] == 1);
+  CHECK(json::parse(daemon.tell({"show", "orders", "-o", "json"}))["version"] == 2);
 }
 
 TEST_CASE("Ctrl-C in the pager belongs to the pager; when that ends by it, so does the tool, with 130") {
   const Daemon daemon;
   for (int i = 0; i < 40; ++i) daemon.tell({"types", "add", "own.type" + std::to_string(i)});
-  OnTerminal dying(daemon, {"types"}, {{"WHCTL_PAGER", "head -1; sleep 60; true"}});
+  const std::string short_lived = daemon.directory().write("short-lived", "head -1; sleep 60\n");
+  OnTerminal dying(daemon, {"types"}, {{"WHCTL_PAGER", "sh " + short_lived}});
   CHECK(dying.shows("NAME"));
   dying.type("\x03");
   CHECK(dying.ended() == 130);
@@ -183,7 +193,6 @@ TEST_CASE("Ctrl-C in the pager belongs to the pager; when that ends by it, so do
   CHECK(living.shows("ready"));
   living.type("\x03");
   CHECK(living.shows("it stays"));
-  living.type("\n");
   CHECK(living.ended() == 0);
   CHECK(living.is_restored());
 }
