@@ -42,7 +42,8 @@ TEST_CASE("what is missing is named") {
   CHECK(said({"create", "a", "--url"}) ==
         "whctl: --url: this flag needs a value\nhint: `whctl help` lists the commands\n");
   CHECK(said({"show", ""}) == "whctl: ID: this argument is empty\n");
-  CHECK(said({"secret"}) == "whctl: secret: needs one of show, rotate, rotate-master\nhint: `whctl help secret` explains it\n");
+  CHECK(said({"secret"}) ==
+        "whctl: secret: needs one of show, rotate, rotate-master\nhint: `whctl help secret` explains it\n");
 }
 
 TEST_CASE("an argument too many is refused") {
