@@ -81,7 +81,7 @@ Result<store::LmdbOptions> store_options(const Settings& settings, const Places&
     return sealers.error();
   }
   options.sealers = std::move(*sealers);
-  options.directory = places.data_dir;
+  options.directory = std::filesystem::absolute(places.data_dir).lexically_normal().string();
   options.quota_bytes = settings.store_quota;
   options.disk_reserve_bytes = settings.store_disk_reserve;
   options.preallocate_bytes = settings.store_preallocate;

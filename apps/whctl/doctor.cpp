@@ -119,19 +119,12 @@ void check_disk(const Facts& facts, Findings& findings) {
   const Json store = facts.status["store"];
   const double free = store["disk_free_bytes"].number().value_or(0);
   const double reserve = store["disk_reserve_bytes"].number().value_or(0);
-  const double promised = store["quota_bytes"].number().value_or(0) - store["used_bytes"].number().value_or(0);
-  if (store["directory"].text().empty() || store["full"].truth()) return;
-  if (free < 2 * reserve) {
-    findings.push_back({Severity::warning, "disk",
-                        mebibytes(free) + " are left on the disk of the store; below " + mebibytes(reserve) +
-                            " new events are refused",
-                        "free room on it; store.disk_reserve sets the line"});
-  } else if (free - reserve < promised) {
-    findings.push_back(
-        {Severity::warning, "disk",
-         "the quota lets the store grow by " + mebibytes(promised) + ", its disk by " + mebibytes(free - reserve),
-         "lower store.quota, or give the store a larger disk"});
-  }
+  const double used = store["used_bytes"].number().value_or(0);
+  if (store["directory"].text().empty() || store["full"].truth() || free >= std::max(2 * reserve, used / 4)) return;
+  findings.push_back({Severity::warning, "disk",
+                      mebibytes(free) + " are left on the disk of the store, which takes " + mebibytes(used) +
+                          "; below " + mebibytes(reserve) + " new events are refused",
+                      "free room on it, or give the store a larger one; store.disk_reserve sets the line"});
 }
 
 void check_descriptors(const Facts& facts, Findings& findings) {
@@ -152,12 +145,12 @@ void check_webhooks(const Facts& facts, Findings& findings) {
   for (const Json& webhook : facts.webhooks) {
     const std::string waiting = webhook["waiting"].plain();
     if (webhook["health"].text() == "down") {
-      findings.push_back({Severity::warning, "endpoint", name_of(webhook) + " is down, " + waiting + " messages wait",
+      findings.push_back({Severity::warning, "endpoint", name_of(webhook) + " is down; messages that wait: " + waiting,
                           "whctl logs '" + name_of(webhook) + "' --status retrying says why"});
     }
     if (webhook["status"].text() == "inactive" && webhook["waiting"].number().value_or(0) > 0) {
       findings.push_back({Severity::warning, "webhook",
-                          name_of(webhook) + " is inactive, " + waiting + " messages are held",
+                          name_of(webhook) + " is inactive; messages that are held: " + waiting,
                           "whctl activate '" + name_of(webhook) + "' releases them; they fail when their window ends"});
     }
   }

@@ -62,7 +62,7 @@ Result<std::string> edited(Session& session, const std::string& path) {
   session.console().out.flush();
   session.console().err.flush();
   const auto ended =
-      run_program({"/bin/sh", "-c", shell_command(session.settings().editor) + " \"$1\"", "sh", path}, std::nullopt);
+      run_program({"/bin/sh", "-c", shell_command(session.settings().editor, " \"$1\""), "sh", path}, std::nullopt);
   if (ended == ended_by_interrupt) {
     return failure(client::codes::interrupted, "editor", "interrupted; nothing was sent");
   }

@@ -248,8 +248,8 @@ Result<ExitCode> export_history(Session& session, const Invocation& invocation) 
     if (auto finished = file->finish(); !finished) return finished.error();
   }
   line.clear();
-  session.note((file ? "wrote " + safe_line(name) + ": " : "") + end->root()["events"].plain() + " events, " +
-               end->root()["messages"].plain() + " messages");
+  session.note((file ? "wrote " + safe_line(name) + ": " : "") + "events: " + end->root()["events"].plain() +
+               ", messages: " + end->root()["messages"].plain());
   return ExitCode::done;
 }
 

@@ -57,9 +57,12 @@ void feed(int descriptor, std::string_view text) {
 
 }  // namespace
 
-std::string shell_command(const std::string& command) {
+std::string shell_command(const std::string& command, std::string_view arguments) {
   const bool is_lone = command.find_first_of("|&;<>()$`\\\"'*?[]#~=%{}!\n") == std::string::npos;
-  return is_lone ? "exec " + command : command;
+  const std::string whole = command + std::string(arguments);
+  if (!is_lone) return whole;
+  const std::string program = command.substr(0, command.find(' ', command.find_first_not_of(' ')));
+  return "case $(command -v " + program + ") in /*) exec " + whole + ";; *) " + whole + ";; esac";
 }
 
 std::optional<int> run_program(const std::vector<std::string>& arguments, const std::optional<std::string>& input,

@@ -62,7 +62,7 @@ TEST_CASE("messages go to another daemon as they were: counts, attempts, payload
   const std::string file = source.daemon.directory().path() + "/messages.jsonl";
   const Ran exported = source.daemon.whctl({"export", "--messages", "-f", file});
   CHECK(exported.exit_code == 0);
-  CHECK(exported.err == "wrote " + file + ": 2000 events, 4000 messages\n");
+  CHECK(exported.err == "wrote " + file + ": events: 2000, messages: 4000\n");
   CHECK((std::filesystem::status(file).permissions() & std::filesystem::perms::all) ==
         (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
   Daemon target;

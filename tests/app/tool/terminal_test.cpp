@@ -153,22 +153,25 @@ TEST_CASE("Ctrl-C in the editor exits 130, sends nothing, and keeps the text onl
   daemon.tell({"create", "orders", "--url", "http://127.0.0.1:9/", "-e", "*"});
   const auto drafts = [&] { return run({"/bin/sh", "-c", "ls " + daemon.directory().path() + "/whctl-*"}).out; };
   const std::string temporary = daemon.directory().path();
-  OnTerminal unchanged(daemon, {"edit", "orders"}, {{"EDITOR", "echo editing; sleep 60; true"}, {"TMPDIR", temporary}});
+  OnTerminal unchanged(daemon, {"edit", "orders"},
+                       {{"EDITOR", "echo editing; exec sleep 60; true"}, {"TMPDIR", temporary}});
   CHECK(unchanged.shows("editing"));
   unchanged.type("\x03");
   CHECK(unchanged.ended() == 130);
   CHECK(unchanged.is_restored());
   CHECK(drafts() == "");
-  const std::string patient = daemon.directory().write(
-      "patient",
-      "trap 'echo it stays' INT; echo ready; read -r _ < /dev/tty; sed -i s,//127.0.0.1:9/,//127.0.0.2:9/, \"$1\"\n");
+  const std::string patient =
+      daemon.directory().write("patient",
+                               "trap 'echo it stays; seen=1' INT; echo ready; until [ \"$seen\" ]; do sleep 0.05; "
+                               "done; sed -i s,//127.0.0.1:9/,//127.0.0.2:9/, \"$1\"\n");
   OnTerminal lived(daemon, {"edit", "orders"}, {{"EDITOR", "sh " + patient}, {"TMPDIR", temporary}});
   CHECK(lived.shows("ready"));
   lived.type("\x03");
   CHECK(lived.shows("it stays"));
   CHECK(lived.ended() == 0);
   CHECK(json::parse(daemon.tell({"show", "orders", "-o", "json"}))["url"] == "http://127.0.0.2:9/");
-  const std::string half = daemon.directory().write("half", "echo 'half a text' > \"$1\"; echo editing; sleep 60\n");
+  const std::string half =
+      daemon.directory().write("half", "echo 'half a text' > \"$1\"; echo editing; exec sleep 60\n");
   OnTerminal changed(daemon, {"edit", "orders"}, {{"EDITOR", "sh " + half}, {"TMPDIR", temporary}});
   CHECK(changed.shows("editing"));
   changed.type("\x03");
@@ -181,14 +184,15 @@ TEST_CASE("Ctrl-C in the editor exits 130, sends nothing, and keeps the text onl
 TEST_CASE("Ctrl-C in the pager belongs to the pager; when that ends by it, so does the tool, with 130") {
   const Daemon daemon;
   for (int i = 0; i < 40; ++i) daemon.tell({"types", "add", "own.type" + std::to_string(i)});
-  const std::string short_lived = daemon.directory().write("short-lived", "head -1; sleep 60\n");
+  const std::string short_lived =
+      daemon.directory().write("short-lived", "read -r line; echo \"$line\"; exec sleep 60\n");
   OnTerminal dying(daemon, {"types"}, {{"WHCTL_PAGER", "sh " + short_lived}});
   CHECK(dying.shows("NAME"));
   dying.type("\x03");
   CHECK(dying.ended() == 130);
   CHECK(dying.is_restored());
   const std::string staying = daemon.directory().write(
-      "staying", "trap 'echo it stays' INT; echo ready; read -r _ < /dev/tty; cat > /dev/null\n");
+      "staying", "trap 'echo it stays; seen=1' INT; echo ready; until [ \"$seen\" ]; do sleep 0.05; done; exit 0\n");
   OnTerminal living(daemon, {"types"}, {{"WHCTL_PAGER", "sh " + staying}});
   CHECK(living.shows("ready"));
   living.type("\x03");
