@@ -42,7 +42,9 @@ using base::Result;
 using base::Time;
 using namespace std::chrono_literals;
 
-constexpr auto drain_limit = 8s;
+// Together less than the 10 s that operators are promised.
+constexpr auto attempts_limit = 7s;
+constexpr auto sessions_limit = 1500ms;
 constexpr auto drain_step = 20ms;
 constexpr auto closing_limit = 5s;  // the last sessions and the last commit
 
@@ -253,32 +255,50 @@ sigset_t handled_signals() {
   return signals;
 }
 
-void drain(House& house, Supervisor& supervisor, base::LogSink& log) {
+enum class Waited { none_left, too_long, signalled };
+
+template <class Left>
+Waited wait_until_none(std::chrono::milliseconds limit, const Left& left) {
   const sigset_t signals = stop_signals();
-  supervisor.extend_timeout(drain_limit + closing_limit);
-  house.server->stop_accepting();
-  house.checks.stop();
+  const auto give_up = std::chrono::steady_clock::now() + limit;
+  const timespec step{0, std::chrono::nanoseconds(drain_step).count()};
+  while (left() > 0) {
+    if (std::chrono::steady_clock::now() >= give_up) {
+      return Waited::too_long;
+    }
+    if (::sigtimedwait(&signals, nullptr, &step) > 0) {
+      return Waited::signalled;
+    }
+  }
+  return Waited::none_left;
+}
+
+// Requests in flight may end, then clients. Those are served until the end, so that a restart is short for them.
+void drain(House& house, Supervisor& supervisor, base::LogSink& log) {
+  supervisor.extend_timeout(attempts_limit + sessions_limit + closing_limit);
   on_engine<bool>(*house.loop, [&house] {
     house.engine->stop_starting();
     return true;
   });
-  const auto deadline = std::chrono::steady_clock::now() + drain_limit;
-  const timespec step{0, std::chrono::nanoseconds(drain_step).count()};
-  while (std::chrono::steady_clock::now() < deadline) {
-    const auto left = on_engine<std::uint64_t>(*house.loop, [&house] {
+  const auto unsettled = [&house] {
+    return on_engine<std::uint64_t>(*house.loop, [&house] {
       const engine::EngineFigures figures = house.engine->figures();
       return figures.in_flight + figures.unsettled;
     });
-    if (left == 0) {
-      return;
-    }
-    if (::sigtimedwait(&signals, nullptr, &step) > 0) {
-      log.write(base::LogLevel::warning, "stop_at_once", {{"in_flight", std::to_string(left)}});
-      return;
-    }
+  };
+  Waited waited = wait_until_none(attempts_limit, unsettled);
+  if (waited == Waited::too_long) {
+    log.write(base::LogLevel::warning, "drain_timeout",
+              {{"note", "what was in flight is tried again at the next start"}});
   }
-  log.write(base::LogLevel::warning, "drain_timeout",
-            {{"note", "what was in flight is tried again at the next start"}});
+  house.checks.stop();
+  house.server->drain();
+  if (waited != Waited::signalled) {
+    waited = wait_until_none(sessions_limit, [&house] { return house.server->sessions(); });
+  }
+  if (waited == Waited::signalled) {
+    log.write(base::LogLevel::warning, "stop_at_once", {{"in_flight", std::to_string(unsettled())}});
+  }
 }
 
 void harden_process() {

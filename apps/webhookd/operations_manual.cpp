@@ -146,7 +146,9 @@ void add_service(Mdoc& page) {
           "A reload (`systemctl reload webhookd`, `whctl reload`, SIGHUP) reads the configuration anew and the "
           "addresses of this host's interfaces with it. `webhookd.conf(5)` says of each key whether a reload takes it.")
       .paragraph(
-          "Stopping lets requests in flight end for up to 8 seconds. What has not ended then is made again after the "
+          "Stopping lets requests in flight end for up to 7 seconds, and clients are served meanwhile; those that "
+          "connect later wait at the socket of `webhookd.socket` for the next start. What has not ended then is made "
+          "again after the "
           "next start, under the same id.");
 }
 

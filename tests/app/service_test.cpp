@@ -86,6 +86,35 @@ TEST_CASE("clients that connect before the daemon runs are served when it does, 
   CHECK(exit_code == 0);
 }
 
+TEST_CASE("while the daemon behind a socket of the service manager is restarted, no client is refused") {
+  constexpr int restarts = 3;
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/activated.sock";
+  const ListeningSocket socket(path);
+  CountingReceiver hanging([](const auto&) { return ReceiverAnswer(200, "", 300ms); });
+  Daemon daemon({}, "", R"(["127.0.0.0/8"])", {{}, socket.descriptor(), path});
+  daemon.tell({"create", "slow", "--url", hanging.url(), "-e", "*"});
+  std::atomic<bool> is_over = false;
+  std::atomic<int> answered = 0;
+  std::vector<std::string> refusals;
+  std::thread client([&] {
+    while (!is_over) {
+      const Ran ran = run({WHCTL_BINARY, "--socket", path, "emit", "subscription.create", "-d", "{}"});
+      ran.exit_code == 0 ? void(++answered) : refusals.push_back(ran.err);
+    }
+  });
+  for (int i = 0; i < restarts; ++i) {
+    const int before = answered;
+    CHECK(eventually([&] { return answered > before; }));
+    CHECK(daemon.stop() == 0);
+    daemon.start();
+  }
+  is_over = true;
+  client.join();
+  CHECK(refusals == std::vector<std::string>());
+  CHECK(Api(path).get("/v1/status")["store"]["events"] == answered.load());
+}
+
 TEST_CASE("what is handed over must be a listening Unix stream socket") {
   const TemporaryDirectory directory;
   const DatagramSocket wrong(directory.path() + "/datagrams");

@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -687,13 +689,72 @@ TEST_CASE("an unknown route is 404, a wrong method 405 with the methods there ar
   check_problem(daemon.call("GET", "/v1/messages?limt=1"), 400, "invalid_request");
 }
 
-TEST_CASE("while draining everything is answered unavailable") {
+// ---- draining -------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::string_view event_body = R"({"type":"subscription.create","data":1})";
+
+std::string event_request(std::string_view body) {
+  return "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(event_body.size()) + "\r\n\r\n" +
+         std::string(body);
+}
+
+bool comes_true(const std::function<bool()>& holds) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!holds() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::yield();
+  }
+  return holds();
+}
+
+bool turns_away(const Daemon& daemon) {
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  daemon.socket_path().copy(address.sun_path, sizeof address.sun_path - 1);
+  const int connected = ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  ::close(descriptor);
+  return connected != 0;
+}
+
+}  // namespace
+
+TEST_CASE("while draining nobody new is let in, and who is in is served once more and then let go") {
   Daemon daemon;
-  Client client(daemon.socket_path());
-  CHECK(client.call("GET", "/readyz").status == 200);
-  daemon.server().stop_accepting();
-  check_problem(client.call("GET", "/readyz"), 503, "unavailable");
-  check_problem(client.call("POST", "/v1/events", R"({"type":"subscription.create","data":1})"), 503, "unavailable");
+  Client silent(daemon.socket_path());
+  Client half(daemon.socket_path());
+  Client served(daemon.socket_path());
+  half.send(event_request(event_body.substr(0, 5)));
+  CHECK(served.call("GET", "/readyz").status == 200);
+  REQUIRE(comes_true([&] { return daemon.server().sessions() == 3; }));
+  daemon.server().drain();
+  CHECK(comes_true([&] { return turns_away(daemon); }));
+  CHECK(served.is_closed_by_peer());
+
+  half.send(event_body.substr(5));
+  const Response accepted = half.receive();
+  CHECK(accepted.status == 201);
+  CHECK(accepted.header("connection") == "close");
+  CHECK(half.is_closed_by_peer());
+
+  const Response late = silent.call("POST", "/v1/events", event_body);
+  CHECK(late.status == 201);
+  CHECK(late.header("connection") == "close");
+  CHECK(silent.is_closed_by_peer());
+  CHECK(comes_true([&] { return daemon.server().sessions() == 0; }));
+}
+
+TEST_CASE("while draining a client that says nothing is let go after a moment, and readiness is no more") {
+  Daemon daemon;
+  Client silent(daemon.socket_path());
+  Client asking(daemon.socket_path());
+  CHECK(comes_true([&] { return daemon.server().sessions() == 2; }));
+  daemon.server().drain();
+  CHECK(comes_true([&] { return turns_away(daemon); }));
+  check_problem(asking.call("GET", "/readyz"), 503, "unavailable");
+  CHECK(silent.is_closed_by_peer());
+  CHECK(comes_true([&] { return daemon.server().sessions() == 0; }));
 }
 
 // ---- sessions -------------------------------------------------------------------------------------------------

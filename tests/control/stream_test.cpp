@@ -269,7 +269,7 @@ TEST_CASE("when the daemon stops taking requests a stream ends as a whole answer
   daemon.add_webhook("good", "/ok");
   Lines draining(daemon, "");
   draining.next();
-  daemon.server().stop_accepting();
+  daemon.server().drain();
   CHECK(draining.ends());
   CHECK(draining.is_whole());
 }

@@ -98,6 +98,21 @@ TEST_CASE("a connection is kept for the next call, and opened anew when the daem
   CHECK(daemon.seen().size() == 4);
 }
 
+TEST_CASE("a request of which the daemon took nothing is sent again on a new connection") {
+  ScriptedDaemon daemon;
+  daemon.answer("POST /a", 200, "1", "Shut: reading\r\n");
+  Connection connection({daemon.socket_path()});
+  Request request;
+  request.method = "POST";
+  request.target = "/a";
+  for (int call = 1; call <= 5; ++call) {
+    const auto answer = connection.request(request);
+    REQUIRE(answer.has_value());
+    CHECK(answer->head.status == 200);
+    CHECK(daemon.seen().size() == static_cast<std::size_t>(call));
+  }
+}
+
 TEST_CASE("a daemon that dies under a change leaves its outcome unknown, and nothing is sent twice") {
   ScriptedDaemon daemon;
   daemon.answer_raw("POST /v1/events", "");

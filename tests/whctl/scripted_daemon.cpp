@@ -88,6 +88,9 @@ void ScriptedDaemon::serve_peer(int peer) {
     in.erase(0, end + 4 + request.body.size());
     const std::string answer = next_answer(request);
     if (answer.empty()) return;
+    if (answer.find("Shut: reading\r\n") != std::string::npos) {
+      ::shutdown(peer, SHUT_RD);
+    }
     if (::send(peer, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) return;
   }
 }

@@ -23,7 +23,7 @@ class ScriptedDaemon {
   ScriptedDaemon(const ScriptedDaemon&) = delete;
   ScriptedDaemon& operator=(const ScriptedDaemon&) = delete;
 
-  // A whole JSON answer of that status.
+  // A whole JSON answer of that status. With the header `Shut: reading`, nothing is read from that connection after it.
   void answer(const std::string& line, int status, const std::string& body, const std::string& more_headers = "");
   // The bytes as they are.
   void answer_raw(const std::string& line, std::string bytes);

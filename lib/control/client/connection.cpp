@@ -139,6 +139,13 @@ Result<Response> Connection::request(const Request& request) {
 
 Result<ResponseHead> Connection::request(const Request& request, const BodySink& sink) {
   if (socket_ >= 0 && peer_has_closed()) close();
+  const bool was_kept = socket_ >= 0;
+  auto head = exchange_on_open(request, sink);
+  return !head && was_kept && !was_taken_ ? exchange_on_open(request, sink) : head;
+}
+
+Result<ResponseHead> Connection::exchange_on_open(const Request& request, const BodySink& sink) {
+  was_taken_ = false;
   if (socket_ < 0) {
     auto opened = open();
     if (!opened) return opened.error();
@@ -149,7 +156,7 @@ Result<ResponseHead> Connection::request(const Request& request, const BodySink&
 }
 
 Failure Connection::lost(const Request& request, std::string why) const {
-  const bool changes = request.method != "GET" && request.method != "HEAD";
+  const bool changes = was_taken_ && request.method != "GET" && request.method != "HEAD";
   return failure(codes::unreachable, options_.socket_path,
                  std::move(why) + (changes ? "; whether the request took effect is not known" : ""));
 }
@@ -172,6 +179,7 @@ Result<ResponseHead> Connection::exchange(const Request& request, std::string_vi
     if ((entry.revents & POLLOUT) != 0) {
       const auto sent = ::send(socket_, piece.data(), piece.size(), MSG_NOSIGNAL);
       if (sent > 0) piece.remove_prefix(static_cast<std::size_t>(sent));
+      was_taken_ = was_taken_ || sent > 0;
       if (sent < 0 && errno != EAGAIN && errno != EINTR) unsent = {};  // the answer may still be there to read
       end = silence_end(request);
     }

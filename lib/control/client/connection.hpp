@@ -3,8 +3,9 @@
 // few milliseconds and makes one call at a time: there is nothing to run concurrently, and this compiles in a second.
 //
 // Bounds: the head and each line of an answer (response_reader.hpp), the whole of a body that is collected
-// (collected_body_max), and the time without any progress. A request is never sent twice: when the connection dies
-// under a call the outcome is unknown, and the failure says so.
+// (collected_body_max), and the time without any progress. A request never arrives twice: when the connection dies
+// under a call the outcome is unknown, and the failure says so. Only one of which not a byte was taken, because the
+// daemon closed the connection between two calls (it is being restarted), is sent again on a new one.
 #pragma once
 
 #include <chrono>
@@ -71,11 +72,13 @@ class Connection {
   Result<void> open_once();
   bool peer_has_closed() const;
   void close();
+  Result<ResponseHead> exchange_on_open(const Request& request, const BodySink& sink);
   Result<ResponseHead> exchange(const Request& request, std::string_view head, const BodySink& sink);
   Failure lost(const Request& request, std::string why) const;
 
   ConnectionOptions options_;
   int socket_ = -1;
+  bool was_taken_ = false;  // some of the present request
 };
 
 // %XX for everything but RFC 3986 unreserved characters: safe as one path segment or query value.

@@ -54,6 +54,8 @@ struct Session {
   Peer peer;
   protocol::Role role = protocol::Role::none;
   SteadyTime deadline = SteadyTime::max();
+  bool is_waiting = false;  // for the first byte of a request
+  bool was_served = false;
 };
 
 struct Context : std::enable_shared_from_this<Context> {
@@ -64,12 +66,13 @@ struct Context : std::enable_shared_from_this<Context> {
   ServerWorld world;
   Access access;
   SteadyTime started = std::chrono::steady_clock::now();
-  std::atomic<bool> draining = false;
+  bool draining = false;  // nobody is let in, who is in is served once more
   bool closing = false;
   std::list<Session*> sessions;
-  std::size_t scrapes = 0;     // of metrics, on the loopback port
-  std::size_t waiters = 0;     // long polls and streams
-  std::size_t body_bytes = 0;  // of requests in memory
+  std::atomic<std::size_t> session_count = 0;  // the same, for other threads
+  std::size_t scrapes = 0;                     // of metrics, on the loopback port
+  std::size_t waiters = 0;                     // long polls and streams
+  std::size_t body_bytes = 0;                  // of requests in memory
   ChangeSignal changes;
 
   asio::io_context io{1};

@@ -92,8 +92,11 @@ Reply show_status(Context& context, const Request&) {
 
 Reply healthz(Context&, const Request&) { co_return word_answer("ok"); }
 
-// Ready means that store and engine answer; while draining every route answers `unavailable` before it comes here.
+// Ready means that store and engine answer, and that there will be a next request.
 Reply readyz(Context& context, const Request&) {
+  if (context.draining) {
+    co_return refusal(ErrorCode::unavailable, "the daemon is stopping");
+  }
   const auto stored = co_await read_figures(context);
   if (!stored) {
     co_return refusal(ErrorCode::unavailable, "the store does not answer: " + stored.error().detail);

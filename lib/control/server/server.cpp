@@ -64,10 +64,11 @@ class ServerImpl final : public Server {
     remove_socket(context_->options.socket_path, listening_);
   }
 
-  void stop_accepting() override {
-    context_->draining = true;
-    asio::post(context_->io, [context = context_.get()] { context->changes.wake_all(); });
+  void drain() override {
+    asio::post(context_->io, [context = context_.get()] { drain_sessions(*context); });
   }
+
+  std::size_t sessions() const override { return context_->session_count; }
 
   Result<void> change(LiveOptions live, bool dry_run) override {
     auto access = Access::resolve(live.access);

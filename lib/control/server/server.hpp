@@ -82,10 +82,14 @@ class Server {
  public:
   // Binds and starts serving on its own thread. Errors: the socket cannot be made (names the path and why).
   static base::Result<std::unique_ptr<Server>> start(ServerOptions options, ServerWorld world);
-  // Stops accepting, ends the sessions, joins.
+  // Ends the sessions, joins.
   virtual ~Server() = default;
-  // Answers everything with `unavailable` from now on (draining).
-  virtual void stop_accepting() = 0;
+  // Lets nobody in any more (who connects queues at a socket that the service manager holds), and serves who is in one
+  // last request: what has been sent, and of a session that has sent nothing yet what comes within a second. Nobody who
+  // was let in is turned away, so a restart is no failure for its clients.
+  virtual void drain() = 0;
+  // How many are still in. Any thread.
+  virtual std::size_t sessions() const = 0;
   // From the next request on, and for the roles of those who are connected. Errors, and then nothing changes: a list
   // names an unknown user or group. With `dry_run` nothing changes either.
   virtual base::Result<void> change(LiveOptions live, bool dry_run) = 0;

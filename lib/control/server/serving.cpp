@@ -27,6 +27,7 @@ using protocol::Role;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr auto idle_time = 75s;
+constexpr auto last_request_time = 1s;  // for the first request of a session, while draining
 constexpr auto request_time = 30s;
 constexpr auto sweep_pause = 1s;
 constexpr auto accept_pause = 150ms;  // when descriptors or memory are short
@@ -111,7 +112,7 @@ Result<void> read_media_type(const protocol::Route& route, std::string_view cont
 }
 
 // Everything that can be said before the body is read; `allowed` is for the Allow header of a 405.
-Result<Request> read_head(Context& context, Session& session, const Parser& parser, std::string& allowed) {
+Result<Request> read_head(Session& session, const Parser& parser, std::string& allowed) {
   const auto& head = parser.get();
   const std::string_view target = view(head.target());
   const std::string_view path = target.substr(0, target.find('?'));
@@ -128,9 +129,6 @@ Result<Request> read_head(Context& context, Session& session, const Parser& pars
     return refusal(ErrorCode::forbidden, "this needs the role " + std::string(to_string(match.route->role)) +
                                              "; user " + std::to_string(session.peer.uid) + " has " +
                                              std::string(to_string(session.role)));
-  }
-  if (context.draining) {
-    return refusal(ErrorCode::unavailable, "the daemon is stopping");
   }
   Request request;
   request.route = match.route;
@@ -239,12 +237,14 @@ asio::awaitable<ReadEnd> read_body(Session& session, beast::flat_buffer& buffer,
 // ---- one request ----------------------------------------------------------------------------------------------
 
 // Waits for the first bytes of a request, then for its head. `fault` is what to answer when it is none.
-asio::awaitable<ReadEnd> read_request_head(Session& session, beast::flat_buffer& buffer, Parser& parser,
-                                           std::string& fault) {
+asio::awaitable<ReadEnd> read_request_head(const Context& context, Session& session, beast::flat_buffer& buffer,
+                                           Parser& parser, std::string& fault) {
   if (buffer.size() == 0) {
-    session.expire_in(idle_time);
+    session.expire_in(context.draining ? last_request_time : idle_time);
+    session.is_waiting = true;
     const auto space = buffer.prepare(read_piece);
     const auto [error, bytes] = co_await session.socket.async_read_some(space, as_values);
+    session.is_waiting = false;
     if (error) {
       co_return ReadEnd::gone;
     }
@@ -304,7 +304,7 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
   parser.header_limit(head_bytes_max);
   parser.body_limit(boost::none);
   std::string fault;
-  const ReadEnd head = co_await read_request_head(session, buffer, parser, fault);
+  const ReadEnd head = co_await read_request_head(context, session, buffer, parser, fault);
   if (head == ReadEnd::gone) {
     co_return false;
   }
@@ -316,7 +316,7 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
     co_return false;
   }
   std::string allowed;
-  auto request = read_head(context, session, parser, allowed);
+  auto request = read_head(session, parser, allowed);
   auto size = request ? check_body_size(context, *request, parser) : Result<void>(request.error());
   if (!size) {
     const bool go_on = co_await refuse(session, parser, size.error(), std::move(allowed));
@@ -345,8 +345,9 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
     co_return keep_alive && request->chunks;
   }
   Answer answer = result ? std::move(*result) : problem_answer(result.error());
-  const bool written = co_await write_answer(session, std::move(answer), keep_alive);
-  co_return written&& keep_alive;
+  const bool goes_on = keep_alive && !context.draining;
+  const bool written = co_await write_answer(session, std::move(answer), goes_on);
+  co_return written&& goes_on;
 }
 
 // ---- sessions -------------------------------------------------------------------------------------------------
@@ -355,11 +356,15 @@ class Listed {
  public:
   Listed(Context& context, Session& session)
       : context_(context), place_(context.sessions.insert(context.sessions.end(), &session)) {
+    context.session_count = context.sessions.size();
     if (context.sessions.size() == 1) {
       context.sweep.cancel();  // it sleeps while there is nobody to watch
     }
   }
-  ~Listed() { context_.sessions.erase(place_); }
+  ~Listed() {
+    context_.sessions.erase(place_);
+    context_.session_count = context_.sessions.size();
+  }
   Listed(const Listed&) = delete;
   Listed& operator=(const Listed&) = delete;
 
@@ -388,6 +393,8 @@ asio::awaitable<void> serve_requests(Context& context, Socket socket) {
     bool go_on = identify(context, session);
     while (go_on && !context.closing) {
       go_on = co_await serve_request(context, session, buffer);
+      go_on = go_on && !context.draining;
+      session.was_served = true;
     }
   } catch (const std::exception& failure) {
     context.world.log.write(base::LogLevel::error, "session_failed", {{"error", failure.what()}});
@@ -416,7 +423,7 @@ asio::awaitable<void> accept_sessions(Context& context) {
   asio::steady_timer pause(context.io);
   while (!context.closing) {
     auto [error, socket] = co_await context.acceptor.async_accept(as_values);
-    if (context.closing) {
+    if (context.closing || (error && context.draining)) {
       break;
     }
     if (error) {
@@ -427,6 +434,21 @@ asio::awaitable<void> accept_sessions(Context& context) {
       turn_away(socket);
     } else {
       asio::co_spawn(context.io, serve_session(context, std::move(socket)), asio::detached);
+    }
+  }
+}
+
+void drain_sessions(Context& context) {
+  boost::system::error_code ignored;
+  context.draining = true;
+  context.acceptor.close(ignored);
+  context.changes.wake_all();
+  for (Session* session : context.sessions) {
+    if (session->is_waiting && session->was_served) {
+      // What has arrived is still read; what comes later, its sender hears, was not taken (EPIPE).
+      session->socket.shutdown(Socket::shutdown_receive, ignored);
+    } else if (session->is_waiting) {
+      session->expire_in(last_request_time);
     }
   }
 }

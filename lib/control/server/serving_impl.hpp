@@ -14,6 +14,8 @@ asio::awaitable<void> accept_sessions(Context& context);
 // The loopback port of metrics: errors name the place. Then accepts until the acceptor is closed.
 Result<void> listen_for_scrapes(Context& context, const MetricsPlace& place);
 asio::awaitable<void> accept_scrapes(Context& context);
+// Closes the acceptor, and lets every session end after one last request (server.hpp).
+void drain_sessions(Context& context);
 // Closes sessions past their deadline, every second.
 asio::awaitable<void> sweep_sessions(Context& context);
 
