@@ -1,16 +1,10 @@
 #include "history.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 
-#include "base/file_descriptor.hpp"
-#include "channel.hpp"
 #include "control/protocol/history_codec.hpp"
 #include "control/protocol/json_write.hpp"
 #include "input.hpp"
@@ -19,6 +13,7 @@
 #include "safe_text.hpp"
 #include "target.hpp"
 #include "views.hpp"
+#include "whole_file.hpp"
 
 namespace webhookd::whctl {
 
@@ -54,46 +49,6 @@ class Passage {
  private:
   std::uint64_t lines_ = 0;
   std::string tail_;
-};
-
-// Takes its name only when all of it is on the disk.
-class ExportFile {
- public:
-  explicit ExportFile(std::string name) : name_(std::move(name)), unfinished_(name_ + ".part") {}
-  ~ExportFile() {
-    if (file_.is_open()) ::unlink(unfinished_.c_str());
-  }
-  ExportFile(const ExportFile&) = delete;
-  ExportFile& operator=(const ExportFile&) = delete;
-
-  Result<void> open() {
-    struct stat status {};
-    if (::stat(name_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-      return failure(client::codes::usage, name_, "is there and no file: name another place");
-    }
-    ::unlink(unfinished_.c_str());  // of an export that was cut off
-    file_ = base::FileDescriptor(::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file_.is_open()) return failure(client::codes::io, unfinished_, std::strerror(errno));
-    channel_.emplace(file_.get());
-    return {};
-  }
-  void write(std::string_view bytes) { channel_->write(bytes); }
-  Result<void> finish() {
-    channel_->flush();
-    const int fault = channel_->fault() != 0 ? channel_->fault() : ::fsync(file_.get()) != 0 ? errno : 0;
-    if (fault != 0) return failure(client::codes::io, unfinished_, std::strerror(fault));
-    if (::rename(unfinished_.c_str(), name_.c_str()) != 0) {
-      return failure(client::codes::io, name_, std::strerror(errno));
-    }
-    file_.close();
-    return {};
-  }
-
- private:
-  std::string name_;
-  std::string unfinished_;
-  base::FileDescriptor file_;
-  std::optional<Channel> channel_;
 };
 
 // ---- in ---------------------------------------------------------------------------------------------------------
@@ -223,7 +178,7 @@ Result<ExitCode> export_history(Session& session, const Invocation& invocation) 
   target.add_given(invocation, export_filters);
   if (const auto added = target.add_times(invocation, [&] { return session.now(); }); !added) return added.error();
   const std::string& name = invocation.value("file");
-  std::optional<ExportFile> file;
+  std::optional<WholeFile> file;
   if (invocation.has("file") && name != "-") {
     file.emplace(name);
     if (auto opened = file->open(); !opened) return opened.error();

@@ -1,6 +1,4 @@
 // Commands about the store as a whole: backup, check.
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "progress_line.hpp"
 #include "session.hpp"
 #include "views.hpp"
+#include "whole_file.hpp"
 
 namespace webhookd::whctl {
 
@@ -27,74 +26,36 @@ namespace {
 
 // ---- backup -----------------------------------------------------------------------------------------------------
 
-// Takes the name of the backup only when all of it is on the disk and its seal fits; otherwise nothing is left.
+// Read while it passes, so that only a backup whose seal fits takes its name.
 class BackupFile {
  public:
-  explicit BackupFile(std::string name) : name_(std::move(name)), unfinished_(name_ + ".part") {}
-  ~BackupFile() {
-    if (file_.is_open()) ::unlink(unfinished_.c_str());
-  }
-  BackupFile(const BackupFile&) = delete;
-  BackupFile& operator=(const BackupFile&) = delete;
+  explicit BackupFile(const std::string& name) : name_(name), file_(name) {}
 
-  Result<void> open() {
-    struct stat status {};
-    if (::stat(name_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-      return failure(client::codes::usage, name_, "is there and no file: name another place");
-    }
-    ::unlink(unfinished_.c_str());  // of a backup that was cut off; with another mode perhaps
-    file_ = base::FileDescriptor(::open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file_.is_open()) return failed(unfinished_, errno);
-    return {};
-  }
-
+  Result<void> open() { return file_.open(); }
   // A first failure is kept for finish(); the rest is then dropped.
   void take(std::string_view bytes) {
-    if (fault_.code.empty() && write_errno_ == 0) {
-      if (auto fed = reader_.feed(bytes, [](std::string_view) {}); !fed) {
-        fault_ = failure(client::codes::bad_answer, name_, fed.error().detail);
-        return;
-      }
-      write(bytes);
+    if (!fault_.code.empty()) return;
+    if (auto fed = reader_.feed(bytes, [](std::string_view) {}); !fed) {
+      fault_ = failure(client::codes::bad_answer, name_, fed.error().detail);
+      return;
     }
+    file_.write(bytes);
   }
-
   Result<domain::BackupHead> finish() {
-    if (write_errno_ != 0) return failed(unfinished_, write_errno_);
     if (!fault_.code.empty()) return fault_;
     if (auto ended = reader_.end(); !ended) {
       return failure(client::codes::bad_answer, name_, ended.error().detail);
     }
-    if (::fsync(file_.get()) != 0) return failed(unfinished_, errno);
-    if (::rename(unfinished_.c_str(), name_.c_str()) != 0) return failed(name_, errno);
-    file_.close();
-    const auto slash = name_.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : name_.substr(0, slash + 1);
-    const base::FileDescriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!parent.is_open() || ::fsync(parent.get()) != 0) return failed(directory, errno);
+    if (auto finished = file_.finish(); !finished) return finished.error();
     return reader_.head();
   }
-
   const domain::BackupReader& reader() const { return reader_; }
 
  private:
-  static client::Failure failed(const std::string& path, int number) {
-    return failure(client::codes::io, path, std::strerror(number));
-  }
-  void write(std::string_view bytes) {
-    while (!bytes.empty() && write_errno_ == 0) {
-      const auto written = ::write(file_.get(), bytes.data(), bytes.size());
-      if (written < 0 && errno != EINTR) write_errno_ = errno;
-      bytes.remove_prefix(written > 0 ? static_cast<std::size_t>(written) : 0);
-    }
-  }
-
   std::string name_;
-  std::string unfinished_;
-  base::FileDescriptor file_;
+  WholeFile file_;
   domain::BackupReader reader_;
   client::Failure fault_;
-  int write_errno_ = 0;
 };
 
 std::string progress_of(const domain::BackupReader& reader, std::uint64_t received) {

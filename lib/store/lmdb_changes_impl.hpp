@@ -54,12 +54,7 @@ class Changes {
   // The answer of a change, with its line in the audit when it was made.
   template <class T>
   Result<T> noted(Result<T> result, const Audit& audit) {
-    if (result && audit) {
-      AuditLine line = *audit;
-      name_object(line, *result);
-      note_audit(std::move(line));
-    }
-    return result;
+    return store::noted(std::move(result), audit, [this](AuditLine line) { note_audit(std::move(line)); });
   }
   std::uint64_t note_audit(AuditLine line);
 

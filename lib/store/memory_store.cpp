@@ -62,12 +62,7 @@ class State {
   Result<std::string> remove_type(const std::string& name);
   template <class T>
   Result<T> noted(Result<T> result, const Audit& audit) {
-    if (result && audit) {
-      AuditLine line = *audit;
-      name_object(line, *result);
-      note_audit(std::move(line));
-    }
-    return result;
+    return store::noted(std::move(result), audit, [this](AuditLine line) { note_audit(std::move(line)); });
   }
   std::uint64_t note_audit(AuditLine line);
 

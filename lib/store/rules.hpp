@@ -107,6 +107,16 @@ inline void name_object(AuditLine& line, const BulkTask& task) {
 }
 template <class Made>
 void name_object(AuditLine&, const Made&) {}
+// The answer of a change; when it was made, its line goes to `note`.
+template <class Made, class Note>
+base::Result<Made> noted(base::Result<Made> result, const Audit& audit, const Note& note) {
+  if (result && audit) {
+    AuditLine line = *audit;
+    name_object(line, *result);
+    note(std::move(line));
+  }
+  return result;
+}
 
 // ---- refusals -------------------------------------------------------------------------------------------------
 
