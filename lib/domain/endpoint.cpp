@@ -114,10 +114,11 @@ Health EndpointHealth::state(Time now) const {
 
 void EndpointHealth::hasten(Time now) { probe_at_ = std::min(probe_at_, std::max(now, failed_at_ + probe_wait_min)); }
 
-void EndpointHealth::renew() {
+void EndpointHealth::renew(Time now) {
   const bool owes_release = owes_release_;
   *this = {};
   owes_release_ = owes_release;
+  watched_since_ = now;
 }
 
 // ---- pace -------------------------------------------------------------------------------------------------------

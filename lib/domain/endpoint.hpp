@@ -73,9 +73,11 @@ class EndpointHealth {
 
   // A person wants to know now: the next probe is due, though no sooner than 5 s after the latest failure.
   void hasten(Time now);
-  // What was learnt is void (another URL, an activation, a clock that jumped): up, but a release that is owed stays
-  // owed.
-  void renew();
+  // What was learnt is void (a start, another URL, an activation, a clock that jumped): up, but a release that is owed
+  // stays owed.
+  void renew(Time now);
+  // Since when the endpoint is watched. A deadline that passed before did not pass while it was known to be down.
+  Time watched_since() const { return watched_since_; }
 
  private:
   Change on_failure(const Outcome& outcome, bool was_probe, Time now);
@@ -90,6 +92,7 @@ class EndpointHealth {
   Time failed_at_{};
   std::optional<Time> probe_failed_at_;
   Time throttled_until_{};
+  Time watched_since_{};
   std::string failure_;
 };
 

@@ -20,8 +20,12 @@ std::optional<Time> Engine::Impl::turn(Time now) {
     return std::nullopt;  // what was interrupted is not in the log yet, and nothing may be numbered before it is
   }
   if (now < now_ - late_turn || (next_wake_ && now > *next_wake_ + late_turn)) {
+    log_.write(base::LogLevel::warning, "clock_jumped", {{"to", base::format_time(now)}});
     forgive_endpoints(now);
+  } else if (!is_watching_) {
+    forgive_endpoints(now);  // a start may come after a long stop
   }
+  is_watching_ = true;
   note_now(now);
   widen_horizon();
   run_timers();
@@ -200,7 +204,7 @@ void Engine::Impl::take_claimed(Lane& lane, bool is_release, store::ClaimedMessa
   if (lane.deleting || (is_release && !is_released(lane, message))) {
     return;
   }
-  hold(lane.ready, ready_from(claimed));
+  hold(lane, lane.ready, ready_from(claimed));
 }
 
 // After a recovery a message whose latest attempt was made before it is due at once; one that failed since then keeps
@@ -245,7 +249,7 @@ void Engine::Impl::take_summoned(Lane& lane, store::DuePosition position, Result
       if (tracked) {
         drop_held(lane, claimed.message.id);
       }
-      hold(lane.arrivals, ready_from(claimed), Place::front);
+      hold(lane, lane.arrivals, ready_from(claimed), Place::front);
       lane.is_arrivals_turn = true;
       consider(lane);
       return;

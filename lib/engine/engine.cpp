@@ -200,7 +200,7 @@ void Engine::Impl::dispatch_fresh(const store::Accepted& accepted, const domain:
     if (is_behind_backlog || lane->health.is_down()) {
       hold_arrival(*lane, std::move(ready));
     } else {
-      hold(lane->ready, std::move(ready));
+      hold(*lane, lane->ready, std::move(ready));
     }
     consider(*lane);
   }
@@ -283,7 +283,7 @@ void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected,
                      back<domain::Webhook>([this, done = std::move(done)](auto stored) mutable {
                        if (stored) {
                          if (Lane* lane = registry_.find(stored->id)) {
-                           registry_.redefine(*lane, std::make_shared<const domain::Webhook>(*stored));
+                           registry_.redefine(*lane, std::make_shared<const domain::Webhook>(*stored), now_);
                            if (!stored->is_active()) {
                              drop_ready(*lane);
                            }
@@ -336,7 +336,7 @@ void Engine::Impl::drop_ready(Lane& lane) {
   }
   for (std::list<Ready>* queue : {&lane.ready, &lane.arrivals}) {
     while (!queue->empty()) {
-      const Ready ready = take_out(*queue, queue->begin());
+      const Ready ready = take_out(lane, *queue, queue->begin());
       const Tracked* tracked = tracker_.find(ready.message);
       if (tracked && tracked->stage == Stage::ready) {
         tracker_.release(ready.message);

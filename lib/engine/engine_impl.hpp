@@ -160,10 +160,9 @@ class Engine::Impl {
   void consider(Lane& lane);
   void leave_queues(Lane& lane);
   bool may_start(Lane& lane);
-  bool is_admitted(Lane& lane);
   void run_ring();
-  void hold(std::list<Ready>& queue, Ready ready, Place place = Place::back);
-  Ready take_out(std::list<Ready>& queue, std::list<Ready>::iterator place);
+  void hold(Lane& lane, std::list<Ready>& queue, Ready ready, Place place = Place::back);
+  Ready take_out(Lane& lane, std::list<Ready>& queue, std::list<Ready>::iterator place);
   void hold_arrival(Lane& lane, Ready ready);
   void give_to_store(Lane& lane, const Ready& ready);
   void drop_held(Lane& lane, base::MessageId message);
@@ -212,6 +211,7 @@ class Engine::Impl {
 
   Time now_{};
   bool is_started_ = false;
+  bool is_watching_ = false;  // since the first turn
   bool stopped_ = false;
   Registry registry_;
   Tracker tracker_;

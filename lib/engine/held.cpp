@@ -68,7 +68,7 @@ void Engine::Impl::take_sweep(WebhookId webhook, std::size_t rows_before, std::o
   for (const store::ClaimedMessage& claimed : result->messages) {
     if (claimed.message.deadline > now_) {
       earliest = std::min(earliest.value_or(end_of_time), claimed.message.deadline);
-    } else if (!tracker_.find(claimed.message.id)) {
+    } else if (lane->has_waited_out(claimed.message.deadline, now_) && !tracker_.find(claimed.message.id)) {
       waited_out.push_back({claimed.message.id, why, now_});
     }
   }
@@ -115,7 +115,7 @@ void Engine::Impl::sweep_dead(Lane& lane) {
       const Tracked* tracked = tracker_.find(ready.message);
       if (ready.deadline > now_) {
         earliest = std::min(earliest.value_or(end_of_time), ready.deadline);
-      } else if (tracked && tracked->stage == Stage::ready) {
+      } else if (lane.has_waited_out(ready.deadline, now_) && tracked && tracked->stage == Stage::ready) {
         waited_out.push_back({ready.message, lane.health.failure(), now_});
       }
     }

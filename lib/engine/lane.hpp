@@ -65,6 +65,7 @@ struct Lane {
   std::list<Ready> arrivals;  // accepted or asked for by a person while older ones wait in the store; takes every
                               // other turn, so that what is new is not last in line
   bool is_arrivals_turn = true;
+  std::uint32_t fresh_held = 0;               // of both: never tried
   std::optional<store::DuePosition> backlog;  // first due message not claimed, below the horizon
   std::optional<Release> release;
   bool claiming = false;
@@ -88,6 +89,11 @@ struct Lane {
   }
   bool holds_any() const { return !ready.empty() || !arrivals.empty(); }
   bool has_due_in_store(base::Time now) const { return (backlog && backlog->due <= now) || release; }
+  // A deadline that passed while nothing was tried is the end of the message (behaviour.md section 6); one that passed
+  // before its endpoint was watched is not: the last attempt is owed.
+  bool has_waited_out(base::Time deadline, base::Time now) const {
+    return deadline <= now && (!definition->is_active() || deadline > health.watched_since());
+  }
   // No attempt is made before deadlines pass: inactive, or known to be dead right now (behaviour.md section 6).
   bool is_held(base::Time now) const { return !definition->is_active() || health.is_freshly_probed(now); }
 };

@@ -30,7 +30,7 @@ Lane& Registry::add(std::shared_ptr<const domain::Webhook> webhook) {
   return *lane;
 }
 
-void Registry::redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook) {
+void Registry::redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook, base::Time now) {
   subscribers_.clear();
   const bool same_endpoint = webhook->url == lane.definition->url;
   const bool same_pace = webhook->rate == lane.definition->rate;
@@ -42,7 +42,7 @@ void Registry::redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webho
   if (!same_endpoint || is_activated) {
     // What was learnt about the old endpoint, or long ago, says nothing now.
     lane.window = {};
-    lane.health.renew();
+    lane.health.renew(now);
   }
   if (!same_endpoint) {
     lane.certificate_expires_at.reset();

@@ -25,7 +25,7 @@ class Registry {
   void set_slots_per_host(std::uint32_t bound, std::deque<Lane*>& ring);
   Lane& add(std::shared_ptr<const domain::Webhook> webhook);
   // Takes the new definition and the host that goes with it; a lane parked at its old host leaves it.
-  void redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook);
+  void redefine(Lane& lane, std::shared_ptr<const domain::Webhook> webhook, base::Time now);
   void remove(Lane& lane);
   Lane* find(base::WebhookId id);
   const Lane* find(base::WebhookId id) const;

@@ -116,7 +116,7 @@ void Engine::Impl::put_back(Flight flight) {
     retire_if_done(lane);
     return;
   }
-  hold(lane.ready, std::move(flight.ready), Place::front);
+  hold(lane, lane.ready, std::move(flight.ready), Place::front);
   consider(lane);
 }
 
@@ -194,7 +194,7 @@ void Engine::Impl::mirror_gone(Lane& lane, const store::Settlement& settlement) 
   webhook->status_reason = domain::InactiveReason::gone;
   webhook->version += 1;
   webhook->updated_at = settlement.ended_at;
-  registry_.redefine(lane, std::move(webhook));
+  registry_.redefine(lane, std::move(webhook), now_);
   drop_ready(lane);
   log_.write(base::LogLevel::warning, "webhook_gone", {{"webhook", to_string(lane.id())}});
   consider(lane);

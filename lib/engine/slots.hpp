@@ -8,6 +8,7 @@
 // beyond its own figures.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -69,6 +70,12 @@ class Slots {
     move(any_, bound_, taken_, ring);
     move(busy_, shared_, taken_, ring);
     move(unproven_lanes_, unproven_bound_, unproven_, ring);
+  }
+  // A fresh message waits in a lane that is parked here.
+  bool holds_fresh_back() const {
+    const auto has_fresh = [](const Lane* lane) { return lane->fresh_held > 0; };
+    return std::any_of(any_.begin(), any_.end(), has_fresh) || std::any_of(busy_.begin(), busy_.end(), has_fresh) ||
+           std::any_of(unproven_lanes_.begin(), unproven_lanes_.end(), has_fresh);
   }
   // A lane whose last request has ended is not refused as a busy one any more; true when it was parked as such.
   bool release_idle(Lane& lane) { return lane.in_flight == 0 && std::erase(busy_, &lane) > 0; }

@@ -37,11 +37,10 @@ void Engine::Impl::run_timers() {
 // Nobody looked for a while, or the clock was set: what was known of endpoints and pauses says nothing any more. They
 // count as up, so that each overdue message still gets its last attempt (behaviour.md section 6).
 void Engine::Impl::forgive_endpoints(Time now) {
-  log_.write(base::LogLevel::warning, "clock_jumped", {{"to", base::format_time(now)}});
   now_ = now;
   retention_.begin_anew(now);
   registry_.each_lane([this](Lane& lane) {
-    lane.health.renew();
+    lane.health.renew(now_);
     lane.pace = {};
     lane.not_before = {};
     consider(lane);
@@ -102,9 +101,16 @@ void Engine::Impl::run_ring() {
     return;
   }
   slots_.readmit(ring_);
-  std::deque<Lane*> retriers;  // lanes with retries alone, while retries have their share
+  std::deque<Lane*> retriers;           // lanes with retries alone, while retries have their share
+  std::optional<bool> fresh_is_parked;  // looked up when it matters
   while (!slots_.is_full() && !(ring_.empty() && retriers.empty())) {
     const bool may_hold_back = !ring_.empty();
+    if (!may_hold_back && slots_.retries_have_their_share()) {
+      fresh_is_parked = fresh_is_parked ? fresh_is_parked : slots_.holds_fresh_back();
+      if (*fresh_is_parked) {
+        break;
+      }
+    }
     std::deque<Lane*>& queue = may_hold_back ? ring_ : retriers;
     Lane& lane = *queue.front();
     queue.pop_front();
@@ -114,6 +120,7 @@ void Engine::Impl::run_ring() {
     }
     lane.queued = true;
     if (!lane.host->admits_or_parks(lane) || !slots_.admits_or_parks(lane)) {
+      fresh_is_parked.reset();
       continue;  // it stays queued there
     }
     if (may_hold_back && lane.holds_any() && slots_.retries_have_their_share() && !put_fresh_first(lane)) {
@@ -131,7 +138,8 @@ void Engine::Impl::run_ring() {
 
 // ---- held in memory ---------------------------------------------------------------------------------------------
 
-void Engine::Impl::hold(std::list<Ready>& queue, Ready ready, Place place) {
+void Engine::Impl::hold(Lane& lane, std::list<Ready>& queue, Ready ready, Place place) {
+  lane.fresh_held += ready.is_fresh();
   ready_bytes_ += ready.cost();
   ++ready_count_;
   tracker_.track(ready.message, Stage::ready);
@@ -142,8 +150,9 @@ void Engine::Impl::hold(std::list<Ready>& queue, Ready ready, Place place) {
   }
 }
 
-Ready Engine::Impl::take_out(std::list<Ready>& queue, std::list<Ready>::iterator place) {
+Ready Engine::Impl::take_out(Lane& lane, std::list<Ready>& queue, std::list<Ready>::iterator place) {
   Ready ready = std::move(*place);
+  lane.fresh_held -= ready.is_fresh();
   queue.erase(place);
   ready_bytes_ -= ready.cost();
   --ready_count_;
@@ -152,9 +161,9 @@ Ready Engine::Impl::take_out(std::list<Ready>& queue, std::list<Ready>::iterator
 
 // What is new goes beside the older ones that wait in the store; the oldest of too many goes back there.
 void Engine::Impl::hold_arrival(Lane& lane, Ready ready) {
-  hold(lane.arrivals, std::move(ready));
+  hold(lane, lane.arrivals, std::move(ready));
   if (lane.arrivals.size() > arrivals_max) {
-    give_to_store(lane, take_out(lane.arrivals, lane.arrivals.begin()));
+    give_to_store(lane, take_out(lane, lane.arrivals, lane.arrivals.begin()));
   }
 }
 
@@ -172,7 +181,7 @@ void Engine::Impl::drop_held(Lane& lane, base::MessageId message) {
     const auto found =
         std::find_if(queue->begin(), queue->end(), [message](const Ready& ready) { return ready.message == message; });
     if (found != queue->end()) {
-      take_out(*queue, found);
+      take_out(lane, *queue, found);
       return;
     }
   }
@@ -200,16 +209,16 @@ Ready Engine::Impl::next_of(Lane& lane) {
   if (lane.health.is_down()) {
     if (!lane.arrivals.empty()) {
       const bool is_summoned = lane.arrivals.front().manual;
-      return take_out(lane.arrivals, is_summoned ? lane.arrivals.begin() : std::prev(lane.arrivals.end()));
+      return take_out(lane, lane.arrivals, is_summoned ? lane.arrivals.begin() : std::prev(lane.arrivals.end()));
     }
     const auto newest =
         std::find_if(lane.ready.rbegin(), lane.ready.rend(), [](const Ready& ready) { return ready.is_fresh(); });
-    return take_out(lane.ready, newest == lane.ready.rend() ? lane.ready.begin() : std::prev(newest.base()));
+    return take_out(lane, lane.ready, newest == lane.ready.rend() ? lane.ready.begin() : std::prev(newest.base()));
   }
   const bool from_arrivals = !lane.arrivals.empty() && (lane.is_arrivals_turn || lane.ready.empty());
   lane.is_arrivals_turn = !from_arrivals;
   std::list<Ready>& queue = from_arrivals ? lane.arrivals : lane.ready;
-  return take_out(queue, queue.begin());
+  return take_out(lane, queue, queue.begin());
 }
 
 // Starts the next message that is still to be tried; false when the lane holds none.

@@ -192,7 +192,7 @@ TEST_CASE("a person's wish hastens the next probe, but never closer than 5 s to 
 
 TEST_CASE("a renewed endpoint is up and unproven, and still owes the release") {
   EndpointHealth health = down_at(health_start);
-  health.renew();
+  health.renew(health_start);
   CHECK(health.state(health_start) == Health::up);
   CHECK(health.is_unproven());
   CHECK(health.on_outcome(status(200), false, health_start) == Change::recovered);

@@ -225,6 +225,44 @@ TEST_CASE("after a jump of the clock endpoints count as up: each overdue message
   CHECK(count_of(world, ids, MessageStatus::success) == ids.size());
 }
 
+TEST_CASE("after a long stop each overdue message gets its last attempt, however dead its endpoint is") {
+  SimWorld world;
+  world.receive = [](const auto&) { return refused(); };
+  auto webhook = sim_webhook("dead");
+  webhook.retry.window = 8s;
+  webhook.retry.jitter = 0;
+  world.create(webhook);
+  const auto ids = emit(world, 12);
+  world.run_for(1s);
+  REQUIRE(count_of(world, ids, MessageStatus::created) > 0);  // it went down before these had their turn
+  world.jump(45s);
+  world.crash();
+  const base::Time back = world.now();
+  const auto has_late_attempt = [&](base::MessageId id) {
+    return std::any_of(world.attempts().begin(), world.attempts().end(),
+                       [&](const auto& attempt) { return attempt.message == id && attempt.at >= back; });
+  };
+  world.run_for(1h);
+  for (const auto id : ids) {
+    CHECK(world.message(id).status == MessageStatus::failed);
+    CHECK(has_late_attempt(id));
+  }
+}
+
+TEST_CASE("what becomes overdue after the long stop still waits out its window at a dead endpoint") {
+  SimWorld world;
+  world.receive = [](const auto&) { return refused(); };
+  auto webhook = sim_webhook("dead");
+  webhook.retry.window = 1h;
+  world.create(webhook);
+  world.jump(24h);
+  world.crash();
+  const auto ids = emit(world, 100);
+  world.run_for(1h + 5min + 2s);
+  CHECK(count_of(world, ids, MessageStatus::failed) == ids.size());
+  CHECK(world.attempts().size() < 60);
+}
+
 TEST_CASE("a clock that is set back leaves nothing stuck") {
   SimWorld world;
   world.receive = [](const auto&) { return refused(); };
@@ -368,6 +406,48 @@ TEST_CASE("a busy healthy webhook beside hanging ones never waits for their time
       CHECK(*message.settled_at - message.created_at <= 20ms);
     }
   }
+}
+
+TEST_CASE("retries take at most half of the slots beside one webhook whose fresh messages cannot use the rest") {
+  engine::EngineOptions options;
+  options.max_in_flight = 64;
+  SimWorld world(1, options);
+  std::size_t retries = 0;
+  std::size_t most = 0;
+  bool is_measuring = false;
+  std::map<std::string, Duration> latencies;  // apart, so that slots become free one by one
+  world.receive = [&](const auto& request) {
+    const bool is_old = request.event->data == "\"old\"";
+    return SimAnswer{answered(is_old ? 404 : 200), is_old ? latencies[request.webhook->url.text()] : 290ms};
+  };
+  for (int i = 0; i < 10; ++i) {
+    auto webhook = sim_webhook("old" + std::to_string(i));
+    webhook.events = {"subscription.create"};
+    webhook.retry = {1s, 1, 1s, 0.5, 24h};
+    latencies[world.create(webhook).url.text()] = 251ms + i * 13ms;
+  }
+  auto busy = sim_webhook("fresh");
+  busy.events = {"subscription.delete"};
+  busy.max_in_flight = 64;
+  world.create(busy);
+  for (int i = 0; i < 100; ++i) {
+    world.emit("subscription.create", "\"old\"");
+  }
+  world.run_for(1min);
+  world.on_start = [&](const engine::AttemptRequest& request) {
+    if (request.event->data == "\"old\"") {
+      ++retries;
+      most = is_measuring ? std::max(most, retries) : most;
+      world.at(world.now() + latencies[request.webhook->url.text()], [&] { --retries; });
+    }
+  };
+  std::vector<engine::EventDraft> drafts(2000, {"subscription.delete", "\"new\"", {}, {}});
+  world.engine().accept(std::move(drafts), world.now(), [](auto) {});
+  world.run_for(1s);
+  is_measuring = true;
+  world.run_for(5s);
+  CHECK(most > 0);
+  CHECK(most <= 32);
 }
 
 TEST_CASE("retries take at most half of the slots while fresh messages wait, and all of them when none do") {
