@@ -76,6 +76,14 @@ net::EngineLoop::TestClock make_test_clock(const Places& places) {
   return clock;
 }
 
+// Without links, dots and slashes that name the same place in another way.
+std::filesystem::path plain_directory(const std::string& path) {
+  std::error_code failure;
+  auto plain = std::filesystem::weakly_canonical(std::filesystem::absolute(path), failure);
+  plain = failure ? std::filesystem::path(path) : plain.lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
 Result<store::LmdbOptions> store_options(const Settings& settings, const Places& places) {
   store::LmdbOptions options;
   auto sealers = read_master_keys(master_key_path(settings));
@@ -363,7 +371,7 @@ Result<void> check_settings(const Settings& settings, const Places& places) {
   if (auto metrics = metrics_place(settings); !metrics) {
     return metrics.error();
   }
-  if (places.test_clock && places.data_dir == system_data_dir) {
+  if (places.test_clock && plain_directory(places.data_dir) == plain_directory(system_data_dir)) {
     return Error{
         ErrorCode::invalid_field,
         "--test-clock refuses the system's data directory " + places.data_dir + ": name another with --data-dir",

@@ -111,8 +111,10 @@ class Changes {
                             bool takes_key);
 
   // lmdb_expire.cpp
-  void expire_messages(const ExpireStep& step, bool is_pressed, Expired& answer);
-  void expire_events(const ExpireStep& step, bool is_pressed, Expired& answer);
+  // `excess`: bytes to be freed whatever the age.
+  void expire_messages(const ExpireStep& step, std::uint64_t excess, Expired& answer);
+  void expire_events(const ExpireStep& step, std::uint64_t excess, Expired& answer);
+  std::uint64_t bytes_with(const domain::Message& message);
   void expire_audit(const ExpireStep& step, Expired& answer);
   void expire_message(const ExpireStep& step, const MessageRecord& record, Expired& answer);
   void expire_event_if_bare(const ExpireStep& step, std::uint64_t event, Expired& answer);

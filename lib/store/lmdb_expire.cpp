@@ -14,17 +14,24 @@ constexpr std::size_t scanned_rows_max = 20'000;
 // Rows that go with a message, about.
 std::size_t rows_of(const domain::Message& message) { return 4 + message.attempts; }
 
+// What its removal frees, rather too much than too little: a step that frees less than it should is followed by
+// another, one that frees more has removed what might have stayed.
+std::uint64_t bytes_of(const domain::Message& message, const EventHeader& event) {
+  constexpr std::uint64_t row_bytes = 1024;
+  return event.data_size / std::max<std::uint64_t>(event.message_count, 1) + row_bytes * (1 + message.attempts);
+}
+
 }  // namespace
 
 Result<Expired> Changes::expire(const ExpireStep& step) {
   Expired answer;
   answer.after = step.after;
   answer.after_event = step.after_event;
-  const bool is_pressed = space_.is_above(step.max_bytes);
-  expire_messages(step, is_pressed, answer);
+  const std::uint64_t excess = space_.excess_above(step.max_bytes);
+  expire_messages(step, excess, answer);
   if (answer.done) {
     answer.done = false;
-    expire_events(step, is_pressed && answer.messages == 0, answer);
+    expire_events(step, answer.messages == 0 ? excess : 0, answer);
   }
   if (answer.done) {
     expire_audit(step, answer);
@@ -33,8 +40,9 @@ Result<Expired> Changes::expire(const ExpireStep& step) {
   return answer;
 }
 
-void Changes::expire_messages(const ExpireStep& step, bool is_pressed, Expired& answer) {
+void Changes::expire_messages(const ExpireStep& step, std::uint64_t excess, Expired& answer) {
   std::vector<MessageRecord> going;
+  std::uint64_t freed = 0;
   {
     std::size_t rows = 0;
     std::size_t scanned = 0;
@@ -45,7 +53,7 @@ void Changes::expire_messages(const ExpireStep& step, bool is_pressed, Expired& 
       const auto record = entry ? rows_.any_message_at(entry->message) : Lookup<MessageRecord>(std::nullopt);
       const bool is_sound = record && *record && !rows_.is_deleting((*record)->message.webhook.sequence());
       const Disposal disposal =
-          is_sound ? disposal_of(step, (*record)->message, is_pressed) : Disposal::pass;  // damage was reported
+          is_sound ? disposal_of(step, (*record)->message, excess > 0) : Disposal::pass;  // damage was reported
       if (disposal == Disposal::stop) {
         answer.next = (*record)->message.settled_at;
         break;
@@ -54,10 +62,11 @@ void Changes::expire_messages(const ExpireStep& step, bool is_pressed, Expired& 
         break;
       }
       if (disposal == Disposal::remove) {
-        if (going.size() == step.limit || rows >= removed_rows_max) {
+        if (going.size() == step.limit || rows >= removed_rows_max || (excess > 0 && freed >= excess)) {
           break;
         }
         rows += rows_of((*record)->message);
+        freed += excess > 0 ? bytes_with((*record)->message) : 0;
         going.push_back(**record);
       }
       answer.after = entry ? entry->number : answer.after;
@@ -72,6 +81,11 @@ void Changes::expire_messages(const ExpireStep& step, bool is_pressed, Expired& 
   for (const std::uint64_t bucket : buckets) {
     remove_span_if_empty(bucket);
   }
+}
+
+std::uint64_t Changes::bytes_with(const domain::Message& message) {
+  const auto event = rows_.event_header(message.event.sequence());
+  return bytes_of(message, event && *event ? **event : EventHeader());
 }
 
 void Changes::expire_message(const ExpireStep& step, const MessageRecord& record, Expired& answer) {
@@ -89,8 +103,9 @@ void Changes::expire_event_if_bare(const ExpireStep& step, std::uint64_t event, 
   }
 }
 
-void Changes::expire_events(const ExpireStep& step, bool is_pressed, Expired& answer) {
+void Changes::expire_events(const ExpireStep& step, std::uint64_t excess, Expired& answer) {
   std::vector<domain::Event> going;
+  std::uint64_t freed = 0;
   {
     std::size_t scanned = 0;
     const auto cursor = transaction_.cursor(Table::events);
@@ -99,7 +114,7 @@ void Changes::expire_events(const ExpireStep& step, bool is_pressed, Expired& an
       const std::uint64_t sequence = parse_sequence_key(cursor->key()).value_or(0);
       const auto header = rows_.event_header(sequence);
       const bool is_sound = header && *header;
-      const Disposal disposal = is_sound ? disposal_of(step, (*header)->event, is_pressed) : Disposal::pass;
+      const Disposal disposal = is_sound ? disposal_of(step, (*header)->event, excess > 0) : Disposal::pass;
       if (disposal == Disposal::stop) {
         const Time accepted_at = (*header)->event.accepted_at;
         answer.next = std::min(answer.next.value_or(accepted_at), accepted_at);
@@ -107,11 +122,13 @@ void Changes::expire_events(const ExpireStep& step, bool is_pressed, Expired& an
         break;
       }
       const bool goes = disposal == Disposal::remove && !has_messages(**header);
-      if ((goes && answer.messages + answer.events + going.size() >= step.limit) || ++scanned > scanned_rows_max) {
+      const bool is_enough = answer.messages + answer.events + going.size() >= step.limit || (excess > 0 && freed >= excess);
+      if ((goes && is_enough) || ++scanned > scanned_rows_max) {
         break;
       }
       answer.after_event = sequence;
       if (goes) {
+        freed += (*header)->data_size;
         going.push_back((*header)->event);
       }
     }

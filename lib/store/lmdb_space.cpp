@@ -50,7 +50,7 @@ void Space::refresh() {
     used_ = high_water;
     growth_ = 0;
     refreshes_until_measured_ = 0;
-    disk_is_short_ = false;
+    disk_shortage_ = 0;
     return;
   }
   // The list of free pages is long after large deletes: it is read when it decides, and now and then.
@@ -58,16 +58,18 @@ void Space::refresh() {
     measure(high_water);
   }
   const std::uint64_t free_pages = high_water - std::min(high_water, used_ + growth_);
-  disk_is_short_ = room && *room + free_pages < limits_.disk_reserve_bytes;
+  const std::uint64_t left = room.value_or(limits_.disk_reserve_bytes) + free_pages;
+  disk_shortage_ = limits_.disk_reserve_bytes - std::min(limits_.disk_reserve_bytes, left);
 }
 
-bool Space::is_above(std::uint64_t max_bytes) {
+std::uint64_t Space::excess_above(std::uint64_t max_bytes) {
   const std::uint64_t high_water = env_.high_water_bytes();
   if (!is_full() && high_water <= max_bytes) {
-    return false;
+    return 0;
   }
   measure(high_water);
-  return used_ > max_bytes || is_full();
+  const std::uint64_t bound = std::min(max_bytes, full_at());
+  return std::max(used_ - std::min(used_, bound), disk_shortage_);
 }
 
 std::string Space::why_full() const {

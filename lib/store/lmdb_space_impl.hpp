@@ -32,10 +32,10 @@ class Space {
   // About this many bytes are written in the same transaction.
   void add_growth(std::uint64_t bytes) { growth_ += bytes; }
   // New events are refused. One event may have gone past the line; the map has room for it.
-  bool is_full() const { return is_over_quota() || disk_is_short_; }
+  bool is_full() const { return is_over_quota() || disk_shortage_ > 0; }
   std::string why_full() const;
-  // More is used than this, or the store is full: retention has to make room.
-  bool is_above(std::uint64_t max_bytes);
+  // How much retention has to make room for: what is used above this, or what makes the store full. 0: nothing.
+  std::uint64_t excess_above(std::uint64_t max_bytes);
   // Nearly all of the map is in use: only what must be recorded is.
   bool is_exhausted() const { return used_ + exhausted_margin() > env_.map_bytes(); }
 
@@ -64,7 +64,7 @@ class Space {
   std::uint64_t used_ = 0;    // at most this much, when it was last measured
   std::uint64_t growth_ = 0;  // written since, about
   int refreshes_until_measured_ = 0;
-  bool disk_is_short_ = false;
+  std::uint64_t disk_shortage_ = 0;
 };
 
 }  // namespace webhookd::store

@@ -187,6 +187,28 @@ TEST_CASE("above the bytes that are allowed the oldest go whatever their age, un
   CHECK(asker.expire(step).messages == 0);
 }
 
+TEST_CASE("no more goes than what is above the bytes that are allowed, however many a step may take") {
+  LmdbAsker asker;
+  const auto webhook = asker.put_webhook(webhook_named("one")).value().id;
+  constexpr std::size_t data_bytes = 1'000'000;
+  for (int i = 0; i < 20; ++i) {
+    const Time at = start_time + i * 1s;
+    const auto accepted =
+        asker.accept_one(item_for({webhook}, "\"" + std::string(data_bytes, 'x') + "\"", {}, at), at);
+    asker.settle({settlement(accepted.messages.at(0).message, 1, 200, at)});
+  }
+  auto step = step_at(start_time + 1h);
+  step.max_bytes = std::uint64_t{12} << 20;
+  for (bool is_done = false; !is_done;) {
+    const auto expired = asker.expire(step);
+    step.after = expired.after;
+    step.after_event = expired.after_event;
+    is_done = expired.done;
+  }
+  CHECK(asker.figures().used_bytes <= step.max_bytes);
+  CHECK(asker.figures().used_bytes > step.max_bytes - 2 * data_bytes);
+}
+
 TEST_CASE("lines of the audit go by their own age, in steps, and what is ahead of the clock waits") {
   with_each_store([](Asker& asker) {
     for (int i = 0; i < 6; ++i) {
