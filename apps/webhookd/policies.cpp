@@ -95,9 +95,13 @@ engine::EngineOptions engine_options(const Settings& settings) {
   return options;
 }
 
+server::AccessLists access_lists(const Settings& settings) {
+  return {settings.access_read, settings.access_emit, settings.access_operate, settings.access_admin};
+}
+
 server::LiveOptions live_server_options(const Settings& settings, net::EgressPolicy policy) {
   server::LiveOptions options;
-  options.access = {settings.access_read, settings.access_emit, settings.access_operate, settings.access_admin};
+  options.access = access_lists(settings);
   options.event_data_bytes_max = settings.events_max_size;
   options.defaults = webhook_defaults(settings);
   options.url_refusal = [policy = std::move(policy)](const domain::Url& url) { return policy.refusal(url); };

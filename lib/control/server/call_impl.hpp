@@ -70,6 +70,7 @@ struct Context : std::enable_shared_from_this<Context> {
   bool closing = false;
   std::list<Session*> sessions;
   std::atomic<std::size_t> session_count = 0;  // the same, for other threads
+  std::size_t strangers = 0;                   // sessions of users without a role
   std::size_t scrapes = 0;                     // of metrics, on the loopback port
   std::size_t waiters = 0;                     // long polls and streams
   std::size_t body_bytes = 0;                  // of requests in memory

@@ -54,7 +54,7 @@ struct LiveOptions {
 };
 
 struct ServerOptions {
-  std::string socket_path;    // created 0660; a stale socket file is replaced, a live one refused
+  std::string socket_path;    // created 0666; a stale socket file is replaced, a live one refused
   int inherited_socket = -1;  // bound to socket_path and listening already; its file is somebody else's
   LiveOptions live;
   std::size_t sessions_max = 1024;
