@@ -153,6 +153,16 @@ const std::vector<Key> all_keys = {
      {},
      "largest data of an event",
      Effect::live},
+    {"events.schema",
+     &Settings::events_schema,
+     "warn",
+     "",
+     "",
+     {"off", "warn", "enforce"},
+     "what becomes of an event whose data does not match the JSON Schema of its type; warn: accepted, and the answer "
+     "says "
+     "what is wrong; enforce: refused. Members that the schema does not know are always allowed",
+     Effect::live},
     {"events.idempotency_window",
      &Settings::events_idempotency_window,
      "1d",

@@ -49,6 +49,7 @@ struct Settings {
   std::uint64_t resolver_threads = 0;
   Duration resolver_ttl{};
   std::uint64_t events_max_size = 0;
+  std::string events_schema;
   Duration events_idempotency_window{};
   Strings access_read;
   Strings access_emit;

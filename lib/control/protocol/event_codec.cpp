@@ -158,7 +158,12 @@ void append_accept_answer(std::string& out, const AcceptAnswer& answer) {
     json.begin_object().name("id").string(base::to_string(message));
     json.name("webhook_id").string(base::to_string(webhook)).end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  if (!answer.warnings.empty()) {
+    json.name("warnings");
+    write_field_errors(json, answer.warnings);
+  }
+  json.end_object();
 }
 
 void begin_event(JsonWriter& json, const domain::Event& event, std::uint64_t message_count) {

@@ -33,7 +33,9 @@ constexpr std::array schemas = {
     Schema{"EventAccepted", R"({"type":"object","properties":{"id":{"type":["string","null"]},"type":{"type":"string"},
 "timestamp":{"type":"string","format":"date-time"},"duplicate":{"type":"boolean"},"message_count":{"type":"integer"},
 "messages":{"type":"array","description":"the first 100","items":{"type":"object","properties":{
-"id":{"type":"string"},"webhook_id":{"type":"string"}}}}}})"},
+"id":{"type":"string"},"webhook_id":{"type":"string"}}}},
+"warnings":{"type":"array","description":"only while events.schema is warn: how the data does not match the schema of its type",
+"items":{"type":"object","properties":{"pointer":{"type":"string"},"detail":{"type":"string"}}}}}})"},
     Schema{"Event", R"({"type":"object","properties":{"id":{"type":"string"},"type":{"type":"string"},
 "timestamp":{"type":"string","format":"date-time"},"accepted_at":{"type":"string","format":"date-time"},
 "idempotency_key":{"type":["string","null"]},"data":{},"message_count":{"type":"integer"},
@@ -115,7 +117,7 @@ constexpr std::array schemas = {
 "created_at":{"type":"string","format":"date-time"}}})"},
     Schema{"EventTypeRequest", R"({"type":"object","additionalProperties":false,"properties":{
 "name":{"type":"string","description":"required in a POST"},"description":{"type":"string"},
-"schema":{"type":["object","boolean","null"],"description":"a JSON Schema; advisory"},"example":{}}})"},
+"schema":{"type":["object","boolean","null"],"description":"a JSON Schema, advisory (events.schema); what is unknown to it is always allowed"},"example":{}}})"},
     Schema{"EventTypeList", R"({"type":"object","properties":{"items":{"type":"array","items":{"$ref":
 "#/components/schemas/EventType"}},"next_cursor":{"type":["string","null"]}}})"},
     Schema{"TypeDeleted", R"({"type":"object","properties":{"name":{"type":"string"}}})"},

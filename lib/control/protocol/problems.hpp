@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "control/protocol/json_write.hpp"
 
 namespace webhookd::protocol {
 
@@ -33,6 +34,8 @@ std::span<const ProblemKind> problem_kinds();
 const ProblemKind& problem_kind(base::ErrorCode code);
 
 void append_problem(std::string& out, const base::Error& error, std::optional<std::uint64_t> line = std::nullopt);
+// [{"pointer","detail"} …]
+void write_field_errors(JsonWriter& json, std::span<const base::FieldError> fields);
 // The error that `body` states; nothing when it is no problem document with a known code.
 std::optional<base::Error> parse_problem(std::string_view body);
 

@@ -33,6 +33,7 @@
 #include "control/server/access.hpp"
 #include "control/server/change_signal_impl.hpp"
 #include "control/server/server.hpp"
+#include "control/server/type_schemas.hpp"
 
 namespace webhookd::server {
 
@@ -58,6 +59,12 @@ struct Session {
   bool was_served = false;
 };
 
+// Events since the start whose data did not match, by the mode that they met.
+struct SchemaMismatches {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;
+};
+
 struct Context : std::enable_shared_from_this<Context> {
   Context(ServerOptions server_options, ServerWorld server_world, Access resolved)
       : options(std::move(server_options)), world(server_world), access(std::move(resolved)) {}
@@ -75,6 +82,8 @@ struct Context : std::enable_shared_from_this<Context> {
   std::size_t waiters = 0;                     // long polls and streams
   std::size_t body_bytes = 0;                  // of requests in memory
   ChangeSignal changes;
+  TypeSchemas schemas;
+  SchemaMismatches schema_mismatches;
 
   asio::io_context io{1};
   asio::local::stream_protocol::acceptor acceptor{io};
@@ -163,6 +172,9 @@ class StreamedAnswer {
 std::string answer_head(unsigned status, std::string_view media_type);
 // The whole of it, within the time that a peer has to read; false when the peer is gone.
 asio::awaitable<bool> write_all(Session& session, std::string head, std::string body);
+
+// The whole catalogue.
+asio::awaitable<Result<std::vector<domain::EventType>>> read_types(Context& context);
 
 // What the store says of itself.
 asio::awaitable<Result<store::StoreFigures>> read_figures(Context& context);

@@ -45,10 +45,18 @@ struct MetricsPlace {
   std::uint16_t port = 0;
 };
 
+// What becomes of an event whose data does not match the schema of its type.
+enum class SchemaMode {
+  off,      // nobody looks
+  warn,     // it is accepted, and the answer says what is wrong
+  enforce,  // it is refused (schema_mismatch)
+};
+
 // What may change while the server runs.
 struct LiveOptions {
   AccessLists access;
   std::size_t event_data_bytes_max = 1024 * 1024;
+  SchemaMode schema_mode = SchemaMode::warn;
   domain::Webhook defaults;  // of a webhook that does not say
   std::function<std::optional<std::string>(const domain::Url&)> url_refusal = nullptr;  // egress, for literals
 };
