@@ -92,10 +92,8 @@ bool Retention::take(const base::Result<store::Expired>& expired, Time now) {
   if (expired->next) {
     next_ = std::max(*expired->next + options_.age + 1ms, now) + look_after_write;
   }
-  if (expired->next_audit) {
-    const Time of_audit = std::max(*expired->next_audit + options_.audit_age + 1ms, now) + look_after_write;
-    next_ = std::min(next_.value_or(of_audit), of_audit);
-  }
+  const Time of_audit = std::max(expired->next_audit.value_or(now) + options_.audit_age + 1ms, now) + look_after_write;
+  next_ = std::min(next_.value_or(of_audit), of_audit);
   return has_made_room || removed_.audit_lines > 0;
 }
 

@@ -2,7 +2,8 @@
 // first. A pass walks what settled, oldest first, in bounded steps with a pause between them, so that deliveries never
 // wait for more than one; it begins when the oldest that is left comes of age, a while after something was written (the
 // store may have grown too large), or soon after an event was refused for lack of room. With nothing stored and nothing
-// written it sleeps.
+// written it sleeps, for as long as the audit keeps its lines: nobody tells of a line that is written, and one that is
+// written while it sleeps comes of age no earlier than that.
 //
 // The place in the walk is kept from pass to pass: what was passed over waits, and stands further on once it settles.
 //

@@ -107,3 +107,18 @@ TEST_CASE("the test clock refuses the system's data directory, and a real clock 
   Daemon daemon;
   CHECK(daemon.whctl({"clock", "advance", "1h"}).exit_code != 0);
 }
+
+TEST_CASE("lines of the audit go when they are old enough, though no event comes") {
+  const Daemon daemon({"--test-clock"}, "[retention]\naudit_age = \"2d\"\n");
+  daemon.tell({"create", "orders", "--url", "https://orders.example.com/", "-e", "*"});
+  daemon.tell({"edit", "orders", "--description", "edited"});
+  CHECK(told(daemon, {"audit"})["items"].size() == 2);
+  daemon.tell({"clock", "advance", "1d"});
+  CHECK(told(daemon, {"audit"})["items"].size() == 3);
+  daemon.tell({"clock", "advance", "2d"});
+  const json left = told(daemon, {"audit"})["items"];
+  CHECK(left.size() == 2);
+  for (const json& line : left) {
+    CHECK(line["operation"] == "advanceClock");
+  }
+}
