@@ -66,7 +66,7 @@ ManualPage daemon_page() {
 std::string key_text(const Key& key) {
   std::string text = std::string(key.help) + ".\nAllowed: " + allowed_values(key) + "." +
                      (key.effect == Effect::live ? "\nA reload takes it." : "\nNeeds a restart.");
-  return key.fallback.empty() ? text : text + "\nDefault: `" + std::string(key.fallback) + "`.";
+  return text + "\nDefault: `" + default_value(key) + "`.";
 }
 
 ManualPage configuration_page() {
@@ -78,6 +78,7 @@ ManualPage configuration_page() {
           "names. Unknown keys are errors, and every value has a range: `webhookd --check-config` names file, line, "
           "key "
           "and what is allowed. `webhookd --print-config` shows each value and where it came from.")
+      .paragraph(words_on_units())
       .paragraph("The keys, written `section.key`:")
       .begin_list();
   for (const auto& key : configuration_keys()) page.item(key.name, key_text(key));

@@ -21,7 +21,7 @@ Result<std::vector<net::Cidr>> parse_ranges(const Strings& texts, const std::str
   for (const std::string& text : texts) {
     auto range = net::Cidr::parse(text);
     if (!range) {
-      return Error{ErrorCode::invalid_field, key + ": \"" + text + "\": " + range.error().detail, {}};
+      return Error{ErrorCode::invalid_field, key + ": " + range.error().detail, {}};
     }
     ranges.push_back(*range);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <thread>
 
 #define TOML_EXCEPTIONS 0
@@ -31,7 +32,7 @@ constexpr std::array<Unit, 4> byte_units = {
 
 const std::vector<Key> all_keys = {
     {"store.path",
-     &Settings::store_path,
+     Text{&Settings::store_path, "a path"},
      "",
      "",
      "",
@@ -59,7 +60,7 @@ const std::vector<Key> all_keys = {
      {},
      "disk space taken for the store at start, so that a full disk does not stop commits"},
     {"secrets.master_key_file",
-     &Settings::secrets_master_key_file,
+     Text{&Settings::secrets_master_key_file, "a path"},
      "",
      "",
      "",
@@ -118,7 +119,7 @@ const std::vector<Key> all_keys = {
      "how long a message is retried",
      Effect::live},
     {"egress.allow",
-     &Settings::egress_allow,
+     List{&Settings::egress_allow, "address ranges like \"10.0.0.0/8\" or \"fc00::/7\""},
      "",
      "",
      "",
@@ -126,7 +127,7 @@ const std::vector<Key> all_keys = {
      "address ranges (CIDR) that deliveries may reach besides public ones",
      Effect::live},
     {"egress.deny",
-     &Settings::egress_deny,
+     List{&Settings::egress_deny, "address ranges like \"10.0.0.0/8\" or \"fc00::/7\""},
      "",
      "",
      "",
@@ -134,10 +135,23 @@ const std::vector<Key> all_keys = {
      "address ranges (CIDR) that they may not reach",
      Effect::live},
     {"egress.require_https", &Settings::egress_require_https, "false", "", "", {}, "refuse http URLs", Effect::live},
-    {"egress.ports", &Settings::egress_ports, "", "", "", {}, "ports that may be used; empty: any", Effect::live},
-    {"egress.ca_file", &Settings::egress_ca_file, "", "", "", {}, "PEM file of trusted roots instead of the system's"},
+    {"egress.ports",
+     List{&Settings::egress_ports, "ports"},
+     "",
+     "",
+     "",
+     {},
+     "ports that may be used; empty: any",
+     Effect::live},
+    {"egress.ca_file",
+     Text{&Settings::egress_ca_file, "a path"},
+     "",
+     "",
+     "",
+     {},
+     "PEM file of trusted roots instead of the system's"},
     {"egress.proxy",
-     &Settings::egress_proxy,
+     Text{&Settings::egress_proxy, "an http URL"},
      "",
      "",
      "",
@@ -154,7 +168,7 @@ const std::vector<Key> all_keys = {
      "largest data of an event",
      Effect::live},
     {"events.schema",
-     &Settings::events_schema,
+     Text{&Settings::events_schema, ""},
      "warn",
      "",
      "",
@@ -194,9 +208,16 @@ const std::vector<Key> all_keys = {
      {},
      "bytes of the store above which settled messages go earlier, the oldest first; 0: nine tenths of store.quota",
      Effect::live},
-    {"access.read", &Settings::access_read, "", "", "", {}, "users and @groups that may read", Effect::live},
+    {"access.read",
+     List{&Settings::access_read, "users (names or numbers) and @groups"},
+     "",
+     "",
+     "",
+     {},
+     "users and @groups that may read",
+     Effect::live},
     {"access.emit",
-     &Settings::access_emit,
+     List{&Settings::access_emit, "users (names or numbers) and @groups"},
      "",
      "",
      "",
@@ -204,16 +225,23 @@ const std::vector<Key> all_keys = {
      "users and @groups that may also emit events",
      Effect::live},
     {"access.operate",
-     &Settings::access_operate,
+     List{&Settings::access_operate, "users (names or numbers) and @groups"},
      "",
      "",
      "",
      {},
      "users and @groups that may also retry, cancel and ping",
      Effect::live},
-    {"access.admin", &Settings::access_admin, "", "", "", {}, "users and @groups that may do everything", Effect::live},
+    {"access.admin",
+     List{&Settings::access_admin, "users (names or numbers) and @groups"},
+     "",
+     "",
+     "",
+     {},
+     "users and @groups that may do everything",
+     Effect::live},
     {"metrics.listen",
-     &Settings::metrics_listen,
+     Text{&Settings::metrics_listen, "an address and a port"},
      "",
      "",
      "",
@@ -221,7 +249,7 @@ const std::vector<Key> all_keys = {
      "loopback address and port, like \"127.0.0.1:9464\", where GET /metrics is answered besides the socket; empty: "
      "nowhere"},
     {"log.level",
-     &Settings::log_level,
+     Text{&Settings::log_level, ""},
      "info",
      "",
      "",
@@ -229,7 +257,7 @@ const std::vector<Key> all_keys = {
      "least important record that is written",
      Effect::live},
     {"log.format",
-     &Settings::log_format,
+     Text{&Settings::log_format, ""},
      "auto",
      "",
      "",
@@ -316,13 +344,13 @@ bool store_value(const Key& key, const toml::node& node, Settings& settings) {
                    settings.*target = value.value_or(settings.*target);
                    return value.has_value();
                  },
-                 [&](std::string Settings::*target) {
+                 [&](Text target) {
                    const bool fits = text && (key.choices.empty() || std::find(key.choices.begin(), key.choices.end(),
                                                                                *text) != key.choices.end());
-                   settings.*target = fits ? *text : settings.*target;
+                   settings.*target.member = fits ? *text : settings.*target.member;
                    return fits;
                  },
-                 [&](Strings Settings::*target) { return store_list(node, settings.*target); }},
+                 [&](List target) { return store_list(node, settings.*target.member); }},
       key.target);
 }
 
@@ -332,8 +360,8 @@ void store_default(const Key& key, Settings& settings) {
                         [&](Duration Settings::*target) { settings.*target = *base::parse_duration(key.fallback); },
                         [&](double Settings::*target) { settings.*target = *read_text<double>(key.fallback); },
                         [&](bool Settings::*target) { settings.*target = key.fallback == "true"; },
-                        [&](std::string Settings::*target) { settings.*target = key.fallback; },
-                        [&](Strings Settings::*target) { (settings.*target).clear(); }},
+                        [&](Text target) { settings.*target.member = key.fallback; },
+                        [&](List target) { (settings.*target.member).clear(); }},
              key.target);
 }
 
@@ -359,10 +387,10 @@ std::string format_value(const Key& key, const Settings& settings) {
                    return std::string(buffer.data(), end);
                  },
                  [&](bool Settings::*target) { return std::string(settings.*target ? "true" : "false"); },
-                 [&](std::string Settings::*target) { return quoted(settings.*target); },
-                 [&](Strings Settings::*target) {
+                 [&](Text target) { return quoted(settings.*target.member); },
+                 [&](List target) {
                    std::vector<std::string> items;
-                   for (const std::string& item : settings.*target) {
+                   for (const std::string& item : settings.*target.member) {
                      items.push_back(quoted(item));
                    }
                    return "[" + base::join(items, ", ") + "]";
@@ -435,23 +463,36 @@ class Reader {
 
 std::span<const Key> configuration_keys() { return all_keys; }
 
+std::string units_of_sizes() {
+  std::vector<std::string> names;
+  for (auto unit = byte_units.rbegin(); unit != byte_units.rend(); ++unit) {
+    names.emplace_back(unit->suffix);
+  }
+  return base::join(names, ", ");
+}
+
 std::string allowed_values(const Key& key) {
   const std::string range = " from " + std::string(key.lowest) + " to " + std::string(key.highest);
-  return std::visit(Overloaded{[&](Bytes) { return "a size like \"64MiB\"" + range; },
+  return std::visit(Overloaded{[&](Bytes) { return "a size like \"64MiB\"" + range + " (" + units_of_sizes() + ")"; },
                                [&](Count) { return "a whole number" + range; },
-                               [&](Duration Settings::*) { return "a duration like \"15s\" or \"10d\"" + range; },
+                               [&](Duration Settings::*) {
+                                 return "a duration like \"15s\" or \"10d\"" + range + " (" + base::duration_units() +
+                                        ")";
+                               },
                                [&](double Settings::*) { return "a number" + range; },
                                [](bool Settings::*) { return std::string("true or false"); },
-                               [&](std::string Settings::*) {
-                                 std::string words = "a text";
-                                 for (std::size_t i = 0; i < key.choices.size(); ++i) {
-                                   words += (i == 0 ? ": \"" : ", \"") + std::string(key.choices[i]) + "\"";
+                               [&](Text target) {
+                                 std::vector<std::string> words;
+                                 for (const std::string_view choice : key.choices) {
+                                   words.push_back("\"" + std::string(choice) + "\"");
                                  }
-                                 return words;
+                                 return words.empty() ? std::string(target.of) : "one of " + base::join(words, ", ");
                                },
-                               [](Strings Settings::*) { return std::string("a list of texts"); }},
+                               [](List target) { return "a list of " + std::string(target.of); }},
                     key.target);
 }
+
+std::string default_value(const Key& key) { return format_value(key, default_settings()); }
 
 Settings default_settings() {
   Settings settings;
@@ -463,6 +504,10 @@ Settings default_settings() {
 }
 
 base::Result<void> read_settings(const std::string& path, Settings& settings) {
+  std::error_code ignored;  // the parser says what else is wrong with it
+  if (std::filesystem::is_directory(path, ignored)) {
+    return base::Error{base::ErrorCode::invalid_request, path + ": is a directory, not a file of settings", {}};
+  }
   const toml::parse_result parsed = toml::parse_file(path);
   if (!parsed) {
     const auto& error = parsed.error();
@@ -508,6 +553,8 @@ Settings with_live(const Settings& before, const Settings& after) {
       settings.sources[name] = after.sources.at(name);
       std::visit(Overloaded{[&](Bytes target) { settings.*target.member = after.*target.member; },
                             [&](Count target) { settings.*target.member = after.*target.member; },
+                            [&](Text target) { settings.*target.member = after.*target.member; },
+                            [&](List target) { settings.*target.member = after.*target.member; },
                             [&](auto Settings::*target) { settings.*target = after.*target; }},
                  key.target);
     }
@@ -530,10 +577,17 @@ std::string print_settings(const Settings& settings) {
   return text;
 }
 
+std::string words_on_units() {
+  return "Units of durations are " + base::duration_units() + ", of sizes " + units_of_sizes() +
+         "; both are written as texts in quotes.";
+}
+
 std::string packaged_configuration() {
   std::string text =
       "# webhookd.conf(5) says all of this as well. After a change: webhookd --check-config, then\n"
-      "# systemctl reload webhookd, which says what needs a restart.\n";
+      "# systemctl reload webhookd, which says what needs a restart.\n"
+      "# " +
+      words_on_units() + "\n";
   const Settings settings = default_settings();
   std::string section;
   for (const Key& key : all_keys) {

@@ -68,9 +68,16 @@ struct Bytes {
 struct Count {
   std::uint64_t Settings::*member;
 };
+struct Text {
+  std::string Settings::*member;
+  std::string_view of;  // what it is, in words; empty where there are choices
+};
+struct List {
+  Strings Settings::*member;
+  std::string_view of;
+};
 // Where a value goes, and by that its type in the file.
-using Target = std::variant<Bytes, Count, Duration Settings::*, double Settings::*, bool Settings::*,
-                            std::string Settings::*, Strings Settings::*>;
+using Target = std::variant<Bytes, Count, Duration Settings::*, double Settings::*, bool Settings::*, Text, List>;
 
 // When a changed value counts.
 enum class Effect { restart, live };
@@ -87,8 +94,12 @@ struct Key {
 };
 
 std::span<const Key> configuration_keys();
-// The type and range of a key in words: "a duration like "15s" or "10d" from 1s to 1m".
+// The type and range of a key in words: "a duration like "15s" or "10d" from 1s to 1m (ms, s, m, h, d, w)".
 std::string allowed_values(const Key& key);
+// Its default, as it is written in the file: "\"15s\"", "\"\"", "[]".
+std::string default_value(const Key& key);
+// Which units there are, as a sentence.
+std::string words_on_units();
 
 Settings default_settings();
 // Reads a TOML file over `settings`. The error's detail is one line a fault: "FILE:LINE: KEY: what is allowed".

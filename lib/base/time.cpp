@@ -240,6 +240,14 @@ std::optional<Time> parse_http_date(std::string_view text) {
   return seconds && reader.ended() ? in_range(*seconds * 1000) : std::nullopt;
 }
 
+std::string duration_units() {
+  std::string names;
+  for (auto unit = std::rbegin(units); unit != std::rend(units); ++unit) {
+    names.append(names.empty() ? "" : ", ").append(unit->name);
+  }
+  return names;
+}
+
 std::optional<Duration> parse_duration(std::string_view text) {
   std::int64_t total = 0;
   std::int64_t smallest_so_far = 0;

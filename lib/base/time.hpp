@@ -28,6 +28,8 @@ std::optional<Time> parse_http_date(std::string_view text);
 
 // Positive, one or more of <whole or decimal number><ms|s|m|h|d|w>, largest unit first: "500ms", "1.5s", "1h30m".
 std::optional<Duration> parse_duration(std::string_view text);
+// The units that it knows, for people: "ms, s, m, h, d, w".
+std::string duration_units();
 // The shortest spelling that parse_duration reads back: "10d", "1h30m", "1s500ms".
 std::string format_duration(Duration duration);
 

@@ -129,6 +129,12 @@ TEST_CASE("a daemon that does not run, another user, and a bad configuration are
   CHECK(check_config("").exit_code == 0);
   const Ran missing = run({WEBHOOKD_BINARY, "--check-config", "--config", directory.path() + "/none.toml"});
   CHECK(missing.exit_code == 78);
+  const Ran folder = run({WEBHOOKD_BINARY, "--check-config", "--config", directory.path()});
+  CHECK(folder.exit_code == 78);
+  CHECK(folder.err == "webhookd: " + directory.path() + ": is a directory, not a file of settings\n");
+  const Ran address = check_config("[egress]\nallow = [\"10.0.0.1/8\"]\n");
+  CHECK(address.err.find(":2: egress.allow: \"10.0.0.1/8\" has bits set behind its prefix; write 10.0.0.0/8\n") !=
+        std::string::npos);
   CHECK(run({WEBHOOKD_BINARY, "--no-such-flag"}).exit_code == 2);
 }
 
@@ -146,12 +152,11 @@ TEST_CASE("--check-config refuses what a start would, and each refusal names fil
        {"[delivery]\nretry.jitter = nan\n", "2: delivery.retry.jitter: "},
        {"[delivery]\nretry.factor = inf\n", "2: delivery.retry.factor: "}});
   for (const auto& [text, place] : rows) {
-    CAPTURE(text);
     const std::string file = directory.write("bad.toml", text);
     const Ran checked = run({WEBHOOKD_BINARY, "--check-config", "--config", file, "--data-dir", directory.path() + "/d",
                              "--socket", directory.path() + "/s"});
-    CHECK(checked.exit_code == 78);
     CAPTURE(checked.err);
+    CHECK(checked.exit_code == 78);
     CHECK(checked.err.find("webhookd: " + file + ":" + place) == 0);
   }
 }

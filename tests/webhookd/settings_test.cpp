@@ -64,6 +64,29 @@ TEST_CASE("every value out of its range is refused with file, line, key and what
   }
 }
 
+TEST_CASE("every key says what it takes and what it is when it is not set") {
+  for (const Key& key : configuration_keys()) {
+    CAPTURE(key.name);
+    CHECK(!allowed_values(key).empty());
+    CHECK(!default_value(key).empty());
+    CHECK(allowed_values(key).find("texts") == std::string::npos);
+  }
+  CHECK(words_on_units() ==
+        "Units of durations are ms, s, m, h, d, w, of sizes KiB, MiB, GiB, TiB; both are written as texts in quotes.");
+  CHECK(packaged_configuration().find(words_on_units()) != std::string::npos);
+  CHECK(refusal_of("access.read = 7\n").find("must be a list of users (names or numbers) and @groups") !=
+        std::string::npos);
+  CHECK(refusal_of("log.level = \"loud\"\n").find("must be one of \"debug\", \"info\"") != std::string::npos);
+}
+
+TEST_CASE("a directory is no configuration, and does not read as an empty one") {
+  const support::TemporaryDirectory directory;
+  Settings settings = default_settings();
+  const auto read = read_settings(directory.path(), settings);
+  REQUIRE(!read);
+  CHECK(read.error().detail == directory.path() + ": is a directory, not a file of settings");
+}
+
 TEST_CASE("an unknown key is refused with its line and what may be meant") {
   CHECK(refusal_of("[delivery]\ntimout = \"3s\"\n")
             .find("c.toml:2: delivery.timout: unknown key; did you mean "
