@@ -86,13 +86,16 @@ std::filesystem::path plain_directory(const std::string& path) {
   return plain.has_filename() ? plain : plain.parent_path();
 }
 
-Result<store::LmdbOptions> store_options(const Settings& settings, const Places& places) {
+Result<store::LmdbOptions> store_options(const Settings& settings, const Places& places, base::LogSink& log) {
   store::LmdbOptions options;
-  auto sealers = read_master_keys(master_key_path(settings));
-  if (!sealers) {
-    return sealers.error();
+  auto keys = read_master_keys(master_key_path(settings));
+  if (!keys) {
+    return keys.error();
   }
-  options.sealers = std::move(*sealers);
+  if (!keys->next_fault.empty()) {
+    log.write(base::LogLevel::warning, "master_key_next_unusable", {{"error", keys->next_fault}});
+  }
+  options.sealers = std::move(keys->sealers);
   options.directory = std::filesystem::absolute(places.data_dir).lexically_normal().string();
   options.quota_bytes = settings.store_quota;
   options.disk_reserve_bytes = settings.store_disk_reserve;
@@ -322,7 +325,7 @@ void harden_process() {
 
 Result<void> start_house(House& house, const Settings& settings, const Places& places, Supervisor& supervisor,
                          base::LogSink& log) {
-  const auto options = store_options(settings, places);
+  const auto options = store_options(settings, places, log);
   if (!options) {
     return options.error();
   }

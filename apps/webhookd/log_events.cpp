@@ -78,6 +78,13 @@ const std::array rows = {
              {"bytes"},
              "The client went away before it had the whole of its backup.",
              "8d20572bfbc147b2adfe1f51208f4278"},
+    LogEvent{
+        "master_key_next_unusable",
+        LogLevel::warning,
+        {"error"},
+        "There is a file of the next master key that cannot be used. The daemon starts without it, unless the store "
+        "is sealed with it already; a rotation is refused until it is good.",
+        "4bf0c00785a047c988412ec2c8c8537c"},
     LogEvent{"store_sealed",
              LogLevel::warning,
              {"master_key", "webhooks"},

@@ -82,22 +82,25 @@ std::string master_key_path(const Settings& settings) {
   return !credentials.empty() && is_there(path) ? path : std::string();
 }
 
-Result<std::vector<store::SealerRef>> read_master_keys(const std::string& path) {
-  std::vector<store::SealerRef> sealers;
+Result<MasterKeys> read_master_keys(const std::string& path) {
+  MasterKeys keys;
   if (path.empty()) {
-    return sealers;
+    return keys;
   }
-  for (const std::string& file : {path, next_of(path)}) {
-    if (!sealers.empty() && !is_there(file)) {
-      break;
-    }
-    auto sealer = read_key(file);
-    if (!sealer) {
-      return sealer.error();
-    }
-    sealers.push_back(std::move(*sealer));
+  auto present = read_key(path);
+  if (!present) {
+    return present.error();
   }
-  return sealers;
+  keys.sealers.push_back(std::move(*present));
+  if (is_there(next_of(path))) {
+    auto next = read_key(next_of(path));
+    if (next) {
+      keys.sealers.push_back(std::move(*next));
+    } else {
+      keys.next_fault = next.error().detail;
+    }
+  }
+  return keys;
 }
 
 Result<store::SealerRef> read_next_master_key(const std::string& path) {

@@ -116,3 +116,24 @@ TEST_CASE("a credential of the service manager is the master key without any set
   const Daemon daemon({}, "", R"(["127.0.0.0/8"])", {{"CREDENTIALS_DIRECTORY=" + credentials.path()}, -1, {}});
   CHECK(json::parse(daemon.tell({"status", "-o", "json"}))["store"]["master_key"].is_string());
 }
+
+TEST_CASE("a next master key that cannot be used is a warning at the start, and stops a rotation alone") {
+  const TemporaryDirectory keys;
+  const std::string path = key_file(keys, "key", 'a');
+  const std::string next = key_file(keys, "key.next", 'b');
+  REQUIRE(::chmod(next.c_str(), 0644) == 0);
+  Daemon daemon({}, sealed_by(path));
+  CHECK(daemon.log().find("master_key_next_unusable error=\"secrets.master_key_file cannot be used (others than its "
+                          "owner may use it: chmod 0600): " +
+                          next) != std::string::npos);
+  const Ran refused = daemon.whctl({"secret", "rotate-master"});
+  CHECK(refused.exit_code != 0);
+  CHECK(refused.err.find("chmod 0600") != std::string::npos);
+  REQUIRE(::chmod(next.c_str(), 0600) == 0);
+  CHECK(daemon.whctl({"secret", "rotate-master"}).exit_code == 0);
+  REQUIRE(::chmod(next.c_str(), 0644) == 0);
+  CHECK(daemon.stop() == 0);
+  const Ran without = start_of(daemon, sealed_by(path));  // it is the key by now
+  CHECK(without.exit_code == 78);
+  CHECK(without.err.find("the store is sealed with the master key") != std::string::npos);
+}
