@@ -214,6 +214,9 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
   options.generate_secret = crypto::generate_secret;
   options.public_key_text = crypto::public_key_text;
   options.next_master_key = [path = master_key_path(settings)] { return read_next_master_key(path); };
+  options.configuration = places.configuration;
+  options.master_key_file = master_key_path(settings);
+  options.last_reload = [&house] { return house.reloader->state(); };
   options.reload = [&house](bool dry_run, auto done) { house.reloader->ask(dry_run, std::move(done)); };
   options.check_copy = [&house](std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done) {
     house.checks.start(std::move(copy), std::move(done));
@@ -421,7 +424,7 @@ Result<void> run_daemon(const Settings& settings, const Places& places, ReadSett
   };
   house.reloader = std::make_unique<Reloader>(
       settings, read_good,
-      [&](const Settings& next, bool dry_run) { return apply_settings(house, next, dry_run, log); }, log);
+      [&](const Settings& next, bool dry_run) { return apply_settings(house, next, dry_run, log); }, wall_now, log);
   if (auto started = start_house(house, settings, places, supervisor, log); !started) {
     close_house(house);
     return started;

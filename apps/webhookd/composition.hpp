@@ -17,6 +17,7 @@ struct Places {
   std::string data_dir;
   std::string socket;
   bool test_clock = false;
+  std::string configuration;  // the file that was read; empty: none
 };
 
 // What can be checked without starting: address ranges, ports, the test clock's place.

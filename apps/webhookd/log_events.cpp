@@ -78,6 +78,17 @@ const std::array rows = {
              {"bytes"},
              "The client went away before it had the whole of its backup.",
              "8d20572bfbc147b2adfe1f51208f4278"},
+    LogEvent{"store_full",
+             LogLevel::error,
+             {"why"},
+             "An event was refused for want of room, the first since there was some: the store is above 95 % of "
+             "store.quota, or the file system below store.disk_reserve, as in `why`. Deliveries go on.",
+             "6222e46372f0414dafddd86d48bbf9dc"},
+    LogEvent{"store_has_room",
+             LogLevel::info,
+             {"used_bytes", "quota_bytes"},
+             "The store was full, and takes events again.",
+             "89ed3fab84504748839326cbcae5edbc"},
     LogEvent{
         "master_key_next_unusable",
         LogLevel::warning,
@@ -129,9 +140,17 @@ const std::array rows = {
              "5792f92b2f624156bcb62f86331ce1a7"},
     LogEvent{"accept_failed",
              LogLevel::warning,
-             {"error"},
-             "A client could not be let in, mostly for want of descriptors; it is tried again in a moment.",
+             {"error", "count"},
+             "Clients could not be let in, mostly for want of descriptors; it is tried again in a moment. Told at most "
+             "every 10 s: so often since the last time.",
              "89170cb4de8a4dd982dfe8e7fe180574"},
+    LogEvent{
+        "access_refused",
+        LogLevel::warning,
+        {"uid", "count", "detail"},
+        "A user asked for what [access] gives no role for, and was answered 403. Told at most once a minute of each "
+        "user: so often since the last time, the latest as in `detail`.",
+        "6ca1e8bafd9641109409ff8be4be5af0"},
     LogEvent{"request_failed",
              LogLevel::error,
              {"route", "error"},

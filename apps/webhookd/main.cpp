@@ -25,12 +25,15 @@ int complain(const base::Error& error, int code) {
   return code;
 }
 
+// Empty: there is none, and defaults are used.
+std::string configuration_file(const Options& options) {
+  const bool is_system = options.config.empty() && uses_system_places() && std::filesystem::exists(system_config);
+  return is_system ? std::string(system_config) : options.config;
+}
+
 base::Result<Settings> load_settings(const Options& options) {
   Settings settings = default_settings();
-  std::string file = options.config;
-  if (file.empty() && uses_system_places() && std::filesystem::exists(system_config)) {
-    file = system_config;
-  }
+  const std::string file = configuration_file(options);
   if (!file.empty()) {
     if (auto read = read_settings(file, settings); !read) {
       return read.error();
@@ -49,7 +52,10 @@ base::Result<Settings> load_settings(const Options& options) {
 }
 
 base::Result<Places> find_places(const Options& options, const Settings& settings) {
-  Places places{settings.store_path, options.socket, options.test_clock};
+  Places places{settings.store_path, options.socket, options.test_clock, {}};
+  if (const std::string file = configuration_file(options); !file.empty()) {
+    places.configuration = std::filesystem::absolute(file).lexically_normal().string();
+  }
   if (places.data_dir.empty()) {
     auto place = default_data_dir();
     if (!place) {
@@ -57,7 +63,8 @@ base::Result<Places> find_places(const Options& options, const Settings& setting
     }
     places.data_dir = *place;
   }
-  if (places.socket.empty()) {
+  const bool serves = options.restore.empty();
+  if (places.socket.empty() && serves) {
     auto place = default_socket();
     if (!place) {
       return place.error();

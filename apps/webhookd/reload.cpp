@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "base/text.hpp"
@@ -19,6 +21,24 @@ std::string keys_of(const Reloader::Changes& changes, bool is_live) {
     }
   }
   return base::join(keys, ", ");
+}
+
+// Faults stand one a line where a person starts the daemon. A record has one line, and an answer has each by itself.
+base::Error kept(const base::Error& error) {
+  constexpr std::string_view words = "the settings stay as they are";
+  std::vector<std::string> faults;
+  std::istringstream lines(error.detail);
+  for (std::string line; std::getline(lines, line);) {
+    faults.push_back(line);
+  }
+  base::Error kept{base::ErrorCode::invalid_field, std::string(words) + ": " + base::join(faults, "; "), {}};
+  if (faults.size() > 1) {
+    kept.fields.push_back({"", std::string(words) + ":"});
+    for (std::string& fault : faults) {
+      kept.fields.push_back({"", std::move(fault)});
+    }
+  }
+  return kept;
 }
 
 }  // namespace
@@ -39,12 +59,12 @@ std::vector<Reloader::Question> Reloader::take_questions() {
 void Reloader::serve() {
   auto questions = take_questions();
   if (questions.empty()) {
-    say(reload(false));
+    take(reload(false));
   }
   for (Question& question : questions) {
     const auto result = reload(question.dry_run);
     if (!question.dry_run) {
-      say(result);
+      take(result);
     }
     question.done(result);
   }
@@ -59,12 +79,12 @@ void Reloader::refuse() {
 base::Result<Reloader::Changes> Reloader::reload(bool dry_run) {
   const auto read = read_();
   if (!read) {
-    return base::Error{base::ErrorCode::invalid_field, "the settings stay as they are: " + read.error().detail, {}};
+    return kept(read.error());
   }
   Changes changes = differences(current_, *read);
   const Settings next = with_live(current_, *read);
   if (auto applied = apply_(next, dry_run); !applied) {
-    return base::Error{base::ErrorCode::invalid_field, "the settings stay as they are: " + applied.error().detail, {}};
+    return kept(applied.error());
   }
   if (!dry_run) {
     current_ = next;
@@ -72,7 +92,18 @@ base::Result<Reloader::Changes> Reloader::reload(bool dry_run) {
   return changes;
 }
 
-void Reloader::say(const base::Result<Changes>& result) {
+server::ReloadState Reloader::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+// Of one that was meant: it is remembered and logged.
+void Reloader::take(const base::Result<Changes>& result) {
+  {
+    const std::lock_guard lock(mutex_);
+    state_.succeeded = result.has_value();
+    state_.succeeded_at = result ? now_() : state_.succeeded_at;
+  }
   if (!result) {
     log_.write(base::LogLevel::error, "reload_refused", {{"error", result.error().detail}});
     return;

@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "control/protocol/status_codec.hpp"
+#include "control/server/server.hpp"
 #include "settings.hpp"
 
 namespace webhookd::daemon {
@@ -27,11 +28,18 @@ class Reloader {
  public:
   using Changes = std::vector<protocol::SettingChange>;
 
-  Reloader(Settings current, ReadSettings read, ApplySettings apply, base::LogSink& log)
-      : current_(std::move(current)), read_(std::move(read)), apply_(std::move(apply)), log_(log) {}
+  Reloader(Settings current, ReadSettings read, ApplySettings apply, std::function<base::Time()> now,
+           base::LogSink& log)
+      : current_(std::move(current)),
+        read_(std::move(read)),
+        apply_(std::move(apply)),
+        now_(std::move(now)),
+        log_(log),
+        state_{true, now_()} {}
 
   // Any thread.
   void ask(bool dry_run, base::Completion<Changes> done);
+  server::ReloadState state() const;
   // The main thread, at each SIGHUP.
   void serve();
   // The main thread, at the end: whoever still asks hears that the daemon is stopping.
@@ -44,13 +52,15 @@ class Reloader {
   };
   std::vector<Question> take_questions();
   base::Result<Changes> reload(bool dry_run);
-  void say(const base::Result<Changes>& result);
+  void take(const base::Result<Changes>& result);
 
   Settings current_;
   ReadSettings read_;
   ApplySettings apply_;
+  std::function<base::Time()> now_;
   base::LogSink& log_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  server::ReloadState state_;
   std::vector<Question> questions_;
 };
 

@@ -26,6 +26,7 @@ inline constexpr int message_status_count = 5;
 
 // Why a message is settled; none while it waits.
 enum class SettleReason : std::uint8_t { none, delivered, expired, gone, cancelled };
+inline constexpr int settle_reasons = 5;
 
 // Who acted, and why they said they did.
 struct Actor {

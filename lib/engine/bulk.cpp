@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t rows_per_look = 500;  // the store is read on this thread: everybody else waits meanwhile
 constexpr Duration failed_step_pause = 1s;
+const std::vector<domain::Message> no_messages;
 
 }  // namespace
 
@@ -142,6 +143,9 @@ void Engine::Impl::step(const Tasks::Running& running, const store::MessagePage&
                    back<store::BulkProgress>([this, id = running.task.id, webhook = *running.task.filter.webhook,
                                               messages = std::move(messages)](auto progress) {
                      release_changing(messages);
+                     for (const domain::Message& message : progress ? progress->changed : no_messages) {
+                       note_settled(message);
+                     }
                      if (Lane* lane = registry_.find(webhook); lane && !lane->deleting) {
                        take_changed(*lane, messages.size(), progress);
                      }

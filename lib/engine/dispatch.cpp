@@ -36,6 +36,7 @@ std::optional<Time> Engine::Impl::turn(Time now) {
   }
   submit_settlements();
   run_retention();
+  look_for_room();
 
   next_wake_.reset();
   const auto wake_at = [this](Time time) { next_wake_ = next_wake_ ? std::min(*next_wake_, time) : time; };
@@ -52,6 +53,9 @@ std::optional<Time> Engine::Impl::turn(Time now) {
     wake_at(*wake);
   }
   if (const auto wake = retention_.wake(); wake && !stopped_) {
+    wake_at(*wake);
+  }
+  if (const auto wake = refusals_.wake()) {
     wake_at(*wake);
   }
   return next_wake_;

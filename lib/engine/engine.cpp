@@ -166,11 +166,12 @@ void Engine::Impl::take_accepted(AcceptJob& job, std::size_t first,
       continue;
     }
     answer = std::move((*results)[i - first]);
-    if (!answer && answer.error().code == base::ErrorCode::store_full) {
-      retention_.note_full(now_);
+    if (!answer) {
+      note_full(answer.error());
     }
     if (answer && !answer->duplicate) {
       ++counted_.accepted;
+      counted_.messages_created += answer->message_count;
       retention_.note_write(now_);
       ++recent_.at(now_).accepted;
       dispatch_fresh(*answer, job.events[i]);
@@ -308,6 +309,7 @@ void Engine::Impl::delete_webhook(WebhookId webhook, Completion<std::uint64_t> d
   abort_flights_of(webhook);
   store_.delete_webhook(webhook, back<std::uint64_t>([this, webhook, done = std::move(done)](auto waiting) mutable {
                           if (waiting) {
+                            counted_.settled[static_cast<std::size_t>(domain::SettleReason::cancelled)] += *waiting;
                             purge(webhook);
                           } else if (Lane* kept = registry_.find(webhook)) {
                             kept->deleting = false;  // it stays; its messages are found again
@@ -375,7 +377,11 @@ void Engine::Impl::run_retention() {
 }
 
 void Engine::Impl::take_expired(const Result<store::Expired>& expired) {
-  if (!expired) {
+  if (expired) {
+    counted_.removed.messages += expired->messages;
+    counted_.removed.events += expired->events;
+    counted_.removed.audit_lines += expired->audit_lines;
+  } else {
     log_.write(base::LogLevel::error, "retention_failed", {{"error", expired.error().detail}});
   }
   if (retention_.take(expired, now_)) {
@@ -385,6 +391,30 @@ void Engine::Impl::take_expired(const Result<store::Expired>& expired) {
                 {"events", std::to_string(removed.events)},
                 {"audit_lines", std::to_string(removed.audit_lines)}});
   }
+}
+
+// An event was refused; for want of room, or else it is nothing to us.
+void Engine::Impl::note_full(const base::Error& error) {
+  if (error.code != base::ErrorCode::store_full) {
+    return;
+  }
+  retention_.note_full(now_);
+  if (refusals_.note(now_)) {
+    log_.write(base::LogLevel::error, "store_full", {{"why", error.detail}});
+  }
+}
+
+void Engine::Impl::look_for_room() {
+  if (!refusals_.begin_look(now_)) {
+    return;
+  }
+  store_.figures(back<store::StoreFigures>([this](auto figures) {
+    if (refusals_.take(!figures || figures->full, now_)) {
+      log_.write(
+          base::LogLevel::info, "store_has_room",
+          {{"used_bytes", std::to_string(figures->used_bytes)}, {"quota_bytes", std::to_string(figures->quota_bytes)}});
+    }
+  }));
 }
 
 void Engine::Impl::retire_if_done(Lane& lane) {
@@ -418,6 +448,9 @@ void Engine::Impl::cancel(domain::MessageId message, domain::Actor actor, Time n
                       // Unknown: if it still waits, its lane finds it again.
                       registry_.each_lane([this](Lane& lane) { add_due(lane, store::DuePosition{}); });
                     }
+                  }
+                  if (cancelled) {
+                    note_settled(*cancelled);
                   }
                   retention_.note_write(now_);
                   done(std::move(cancelled));

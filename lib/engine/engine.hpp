@@ -29,6 +29,7 @@
 #include "domain/endpoint.hpp"
 #include "engine/ports.hpp"
 #include "engine/recent.hpp"
+#include "engine/retention.hpp"
 #include "store/store.hpp"
 
 namespace webhookd::engine {
@@ -88,11 +89,16 @@ struct EngineFigures {
   std::uint64_t attempts = 0;   // since start
   std::uint64_t successes = 0;
   std::uint64_t failures = 0;
-  std::uint64_t accepted = 0;                                     // events since start
-  std::array<std::uint64_t, domain::outcome_kinds> outcomes{};    // attempts since start, by OutcomeKind
-  std::uint64_t shortages = 0;                                    // attempts put off for want of our own means
+  std::uint64_t accepted = 0;                                   // events since start
+  std::array<std::uint64_t, domain::outcome_kinds> outcomes{};  // attempts since start, by OutcomeKind
+  std::uint64_t shortages = 0;                                  // attempts put off for want of our own means
+  std::optional<Time> last_shortage_at;
+  std::uint64_t messages_created = 0;                           // since start, like all that follows
+  std::array<std::uint64_t, domain::settle_reasons> settled{};  // messages, by SettleReason
+  Retention::Removed removed;
   base::LatencyHistogram delivery_time{base::latency_bounds_ms};  // of each attempt, in milliseconds
-  base::LatencyHistogram queue_age{queue_age_bounds_ms};          // from due to started, in milliseconds
+  // From when a message was due and its endpoint not down until its attempt started, in milliseconds: how late we are.
+  base::LatencyHistogram queue_age{queue_age_bounds_ms};
   std::optional<Time> next_due;
 };
 

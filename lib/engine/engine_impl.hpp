@@ -17,6 +17,7 @@
 #include "base/check.hpp"
 #include "engine/engine.hpp"
 #include "engine/lane.hpp"
+#include "engine/refusals.hpp"
 #include "engine/registry.hpp"
 #include "engine/retention.hpp"
 #include "engine/slots.hpp"
@@ -134,6 +135,8 @@ class Engine::Impl {
 
   void run_retention();
   void take_expired(const Result<store::Expired>& expired);
+  void note_full(const base::Error& error);
+  void look_for_room();
 
   // import.cpp
   void take_imported(const std::vector<Result<store::Imported>>& results);
@@ -168,6 +171,7 @@ class Engine::Impl {
   void drop_held(Lane& lane, base::MessageId message);
   bool put_fresh_first(Lane& lane);
   Ready next_of(Lane& lane);
+  static Time ready_since(const Lane& lane, const Ready& ready);
   bool start_next(Lane& lane);
 
   // held.cpp
@@ -199,7 +203,7 @@ class Engine::Impl {
   void submit_settlements();
   void take_settled(const std::vector<store::Settlement>& settlements, Result<std::vector<store::Settled>> result);
   void take_one_settled(const store::Settlement& settlement, const store::Settled& settled);
-  void note_failed(const domain::Message& message);
+  void note_settled(const domain::Message& message);
   void mirror_gone(Lane& lane, const store::Settlement& settlement);
 
   EngineOptions options_;
@@ -225,6 +229,7 @@ class Engine::Impl {
   bool widening_ = false;
 
   Retention retention_;
+  Refusals refusals_;
 
   std::unordered_map<AttemptKey, Flight> flights_;
   AttemptKey next_key_ = 1;

@@ -153,7 +153,7 @@ void Engine::Impl::take_waited_out(const Result<std::vector<store::Settled>>& se
   retention_.note_write(now_);
   for (const store::Settled& one : *settled) {
     if (one.changed) {
-      note_failed(one.message);
+      note_settled(one.message);
       log_.write(base::LogLevel::info, "message_failed",
                  {{"message", to_string(one.message.id)}, {"reason", "expired"}});
     }

@@ -27,9 +27,7 @@ void Engine::Impl::import_histories(std::vector<domain::EventHistory> histories,
 void Engine::Impl::take_imported(const std::vector<Result<store::Imported>>& results) {
   for (const Result<store::Imported>& result : results) {
     if (!result) {
-      if (result.error().code == base::ErrorCode::store_full) {
-        retention_.note_full(now_);
-      }
+      note_full(result.error());
       continue;
     }
     if (!result->known) {

@@ -70,6 +70,7 @@ struct Lane {
   std::optional<Release> release;
   bool claiming = false;
 
+  base::Time up_since{};                   // it was down until then; before, nothing was late by our doing
   base::Time not_before{};                 // after a shortage of ours, or a timeout of a suspect endpoint
   std::optional<base::Time> expiry_sweep;  // while held: when waiting messages may have waited out their windows
   bool sweeping = false;

@@ -99,6 +99,7 @@ void Engine::Impl::learn(Lane& lane, const Flight& flight, const AttemptReport& 
       [[fallthrough]];
     case domain::EndpointHealth::Change::came_up:
       lane.expiry_sweep.reset();
+      lane.up_since = now_;
       log_.write(base::LogLevel::info, "endpoint_up", {{"webhook", to_string(lane.id())}});
       return;
   }
@@ -110,6 +111,7 @@ void Engine::Impl::put_back(Flight flight) {
   lane.not_before = now_ + shortage_pause;
   store_.forget_flight(flight.note);
   ++counted_.shortages;
+  counted_.last_shortage_at = now_;
   log_.write(base::LogLevel::warning, "shortage", {{"webhook", to_string(flight.webhook)}});
   if (lane.deleting) {
     tracker_.release(flight.ready.message);
@@ -169,7 +171,7 @@ void Engine::Impl::take_one_settled(const store::Settlement& settlement, const s
     }
   }
   if (settled.changed) {
-    note_failed(settled.message);
+    note_settled(settled.message);
   }
   if (settled.changed && settled.message.reason == domain::SettleReason::gone) {
     mirror_gone(*lane, settlement);
@@ -177,7 +179,10 @@ void Engine::Impl::take_one_settled(const store::Settlement& settlement, const s
   retire_if_done(*lane);
 }
 
-void Engine::Impl::note_failed(const domain::Message& message) {
+void Engine::Impl::note_settled(const domain::Message& message) {
+  if (!message.is_waiting()) {
+    ++counted_.settled[static_cast<std::size_t>(message.reason)];
+  }
   Lane* lane = registry_.find(message.webhook);
   if (lane && message.status == domain::MessageStatus::failed) {
     lane->failures.count(now_);

@@ -221,6 +221,12 @@ Ready Engine::Impl::next_of(Lane& lane) {
   return take_out(lane, queue, queue.begin());
 }
 
+// Since when nothing but we kept it from being tried. What its endpoint kept waiting, by being down or by asking to be
+// left alone, and what waited while its webhook was inactive or nobody was here, was not late before.
+Time Engine::Impl::ready_since(const Lane& lane, const Ready& ready) {
+  return std::max({ready.due, lane.up_since, lane.health.watched_since(), lane.health.not_before()});
+}
+
 // Starts the next message that is still to be tried; false when the lane holds none.
 bool Engine::Impl::start_next(Lane& lane) {
   while (lane.holds_any()) {
@@ -241,14 +247,15 @@ bool Engine::Impl::start_next(Lane& lane) {
     lane.host->take(flight.slot);
     flight.is_probe = lane.health.is_down();
     flight.at = now_;
-    const Time due = ready.due;
+    if (!flight.is_probe) {
+      counted_.queue_age.record(milliseconds(now_ - ready_since(lane, ready)));
+    }
     flight.ready = std::move(ready);
     flight.note = store_.note_flight({flight.ready.message, lane.id(), flight.number(), now_, flight.trigger(), {}});
     starts_.push_back({key, flight.ready.message, flight.ready.event, lane.definition, now_});
     flights_.emplace(key, std::move(flight));
     ++lane.in_flight;
     ++counted_.attempts;
-    counted_.queue_age.record(milliseconds(now_ - due));
     if (lane.definition->rate) {
       lane.pace.on_start(now_, *lane.definition->rate);
     }

@@ -91,14 +91,17 @@ std::string Space::why_full() const {
          " MiB free (store.disk_reserve)";
 }
 
-bool Space::is_full(ReadTransaction& view) const {
+std::string_view Space::full_because(ReadTransaction& view) const {
   const auto room = short_disk_room();
   const std::uint64_t high_water = env_.high_water_bytes();
   if (high_water <= full_at() && !room) {
-    return false;
+    return {};
   }
   const std::uint64_t used = used_bytes(view);
-  return used > full_at() || (room && *room + high_water - used < limits_.disk_reserve_bytes);
+  if (used > full_at()) {
+    return "quota";
+  }
+  return room && *room + high_water - used < limits_.disk_reserve_bytes ? "disk_reserve" : "";
 }
 
 }  // namespace webhookd::store

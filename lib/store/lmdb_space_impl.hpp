@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "store/lmdb_env_impl.hpp"
 
@@ -42,7 +43,8 @@ class Space {
 
   // The same from any thread, measured afresh in a reading transaction (LMDB lists free pages to no other).
   std::uint64_t used_bytes(ReadTransaction& view) const { return env_.high_water_bytes() - view.free_bytes(); }
-  bool is_full(ReadTransaction& view) const;
+  // "quota", "disk_reserve", or nothing.
+  std::string_view full_because(ReadTransaction& view) const;
   // What the file system gives the store, without the free pages of its file; nothing when it cannot be asked. From any
   // thread.
   std::optional<std::uint64_t> disk_free_bytes() const;

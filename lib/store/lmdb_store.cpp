@@ -449,7 +449,8 @@ class LmdbStore final : public Store {
     figures.commits = writer_.commits();
     figures.commit_time = writer_.commit_time();
     figures.damaged_records = damage_.count();
-    figures.full = space_.is_full(transaction);
+    figures.full_because = space_.full_because(transaction);
+    figures.full = !figures.full_because.empty();
     return figures;
   }
 

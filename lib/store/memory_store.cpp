@@ -1005,6 +1005,7 @@ StoreFigures State::figures() const {
     figures.used_bytes += stored.event->data.size();
   }
   figures.full = full_;
+  figures.full_because = full_ ? "quota" : "";
   figures.master_key = master_key_;
   return figures;
 }

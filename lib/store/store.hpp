@@ -423,6 +423,7 @@ struct StoreFigures {
   std::uint64_t commits = 0;             // since open
   std::uint64_t damaged_records = 0;     // found since open
   bool full = false;                     // new events are refused
+  std::string full_because;              // "quota" or "disk_reserve"; empty: it is not
   base::DiskHistogram commit_time{base::disk_bounds_us};  // until durable; empty where nobody measures
 };
 

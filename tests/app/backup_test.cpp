@@ -1,6 +1,7 @@
 // Backup, restore and check with the real programs: under load, cut off, over a daemon that runs.
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -153,6 +154,27 @@ TEST_CASE("what waits in a restored store is delivered under its own id, and new
   CHECK(again.ask("GET", "/v1/messages/" + after).status == 404);
   CHECK(again.emit("subscription.create").at(0) > after);
   CHECK(fs::exists(daemon.directory().path() + "/data/store"));
+}
+
+TEST_CASE("a restore by the daemon's user needs no socket, and the store is that user's" *
+          doctest::skip(::geteuid() != 0)) {
+  const Daemon daemon;
+  const TemporaryDirectory place;  // where that user may go
+  REQUIRE(::chmod(place.path().c_str(), 0755) == 0);
+  const std::string program = place.path() + "/webhookd";
+  std::filesystem::copy_file(WEBHOOKD_BINARY, program);
+  const std::string data = place.path() + "/data";
+  REQUIRE(::mkdir(data.c_str(), 0700) == 0);
+  daemon.tell({"backup", data + "/to-restore"});
+  for (const std::string& path : {data, data + "/to-restore"}) {
+    REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+  }
+  const Ran restored = run({"/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/env",
+                            "-i", program, "--data-dir", data, "--restore", data + "/to-restore"});
+  CHECK_MESSAGE(restored.exit_code == 0, restored.err);
+  struct stat store {};
+  REQUIRE(::stat((data + "/store/data.mdb").c_str(), &store) == 0);
+  CHECK(store.st_uid == 65534);
 }
 
 TEST_CASE("a backup that was cut off never has the name of one") {

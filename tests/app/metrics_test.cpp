@@ -48,6 +48,16 @@ TEST_CASE("the metrics count what was accepted and how attempts ended, on the so
   CHECK(scrape.out.find("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n") != std::string::npos);
   CHECK(has_line(scrape.out, "webhookd_events_accepted_total 1"));
   CHECK(fetch(port, "/v1/status").out.starts_with("HTTP/1.1 404 "));
+  CHECK(has_line(text, "webhookd_messages_created_total 2"));
+  CHECK(has_line(text, "webhookd_messages_settled_total{status=\"success\",reason=\"delivered\"} 1"));
+  CHECK(has_line(text, "webhookd_config_last_reload_successful 1"));
+  CHECK(text.find("\nwebhookd_backup_last_success_timestamp_seconds ") == std::string::npos);
+  daemon.tell({"backup", daemon.directory().path() + "/backup"});
+  daemon.directory().write("webhookd.toml", "nonsense");
+  CHECK(daemon.whctl({"reload"}).exit_code == 2);
+  text = api.ask("GET", "/metrics").body;
+  CHECK(has_line(text, "webhookd_config_last_reload_successful 0"));
+  CHECK(text.find("\nwebhookd_backup_last_success_timestamp_seconds 1") != std::string::npos);
   if (std::filesystem::exists("/usr/bin/promtool")) {
     CHECK(run({"/usr/bin/promtool", "check", "metrics"}, text).exit_code == 0);
   } else {

@@ -48,6 +48,14 @@ TEST_CASE("a file with a mistake changes nothing, and the answer names line, key
   CHECK(ran.exit_code == 2);
   CHECK(ran.err.find("the settings stay as they are") != std::string::npos);
   CHECK(ran.err.find("webhookd.toml:4: delivery.timeout: must be a duration") != std::string::npos);
+  configure(daemon, "[delivery]\ntimeout = \"3h\"\nthreds = 1\n");
+  const Ran several = daemon.whctl({"reload"});
+  CHECK(several.exit_code == 2);
+  CHECK(several.err.starts_with("whctl: the settings stay as they are:\nwhctl: "));
+  CHECK(several.err.find("toml:2: delivery.timeout: must be a duration") != std::string::npos);
+  CHECK(several.err.find("toml:3: delivery.threds: unknown key") != std::string::npos);
+  CHECK(several.err.find("\\n") == std::string::npos);
+  CHECK(eventually([&] { return daemon.log().find("; ") != std::string::npos; }));
   configure(daemon, "[access]\nread = [\"@no-such-group\"]\n[egress]\nallow = []\n");
   const Ran unknown = daemon.whctl({"reload"});
   CHECK(unknown.exit_code == 2);
@@ -106,4 +114,7 @@ TEST_CASE("access that a reload takes away is gone for those who are connected a
   configure(daemon, loopback);
   REQUIRE(reload(daemon).size() == 2);  // access.read, and egress.allow without ::1
   CHECK(as_nobody() == 4);
+  CHECK(as_nobody() == 4);
+  REQUIRE(eventually([&] { return daemon.log().find("access_refused uid=65534 count=1") != std::string::npos; }));
+  CHECK(daemon.log().find("access_refused") == daemon.log().rfind("access_refused"));  // once a minute
 }

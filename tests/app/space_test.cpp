@@ -34,6 +34,14 @@ std::string event_of(std::size_t bytes) {
   return R"({"type":"subscription.create","data":")" + std::string(bytes, 'x') + "\"}";
 }
 
+std::size_t count_in(const std::string& text, const std::string& word) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
 // Emits until it is refused; how many were taken.
 std::size_t fill(Api& api) {
   std::size_t taken = 0;
@@ -50,7 +58,7 @@ std::size_t fill(Api& api) {
 
 std::uint64_t waiting(Api& api) { return api.get("/v1/status").at("store").at("waiting").get<std::uint64_t>(); }
 
-void fill_and_drain(Daemon& daemon, Valve& valve, int rounds) {
+void fill_and_drain(Daemon& daemon, Valve& valve, int rounds, const std::string& cause) {
   Api api(daemon.socket());
   api.create_webhook({{"display_name", "orders"},
                       {"url", valve.receiver().url()},
@@ -81,6 +89,13 @@ void fill_and_drain(Daemon& daemon, Valve& valve, int rounds) {
   MESSAGE(rounds << " times filled and drained, at least " << least << " events each time; "
                  << store.at("used_bytes").get<std::uint64_t>() / mebibyte << " MiB used in the end");
   CHECK(store.at("damaged_records") == 0);
+  // Told when it changes, not of each event that is refused.
+  CHECK(eventually([&] { return count_in(daemon.log(), "store_has_room ") >= 1; }));
+  CHECK(count_in(daemon.log(), "store_full ") >= 1);
+  CHECK(count_in(daemon.log(), "store_full ") <= static_cast<std::size_t>(rounds) * 2);
+  CHECK(count_in(daemon.log(), "(" + cause + ")") == count_in(daemon.log(), "store_full "));
+  CHECK(api.ask("GET", "/metrics").body.find("webhookd_events_refused_total{reason=\"store_full\"} 0\n") ==
+        std::string::npos);
 }
 
 void check_store(const std::string& directory) {
@@ -100,7 +115,7 @@ TEST_CASE("a file system of 64 MiB is filled and drained twenty times") {
   }
   Valve valve;
   Daemon daemon({"--data-dir", data}, "[store]\nquota = \"1GiB\"\ndisk_reserve = \"12MiB\"\n");
-  fill_and_drain(daemon, valve, fills);
+  fill_and_drain(daemon, valve, fills, "store.disk_reserve");
   daemon.stop();
   check_store(data);
 }
@@ -108,7 +123,7 @@ TEST_CASE("a file system of 64 MiB is filled and drained twenty times") {
 TEST_CASE("a quota of 64 MiB is filled and drained twenty times") {
   Valve valve;
   Daemon daemon({}, "[store]\nquota = \"64MiB\"\ndisk_reserve = \"0\"\n");
-  fill_and_drain(daemon, valve, fills);
+  fill_and_drain(daemon, valve, fills, "store.quota");
   daemon.stop();
   check_store(daemon.directory().path() + "/data");
 }

@@ -277,6 +277,57 @@ TEST_CASE("a bound that is raised or lowered while requests are in flight counts
   CHECK(in_flight() == 20);
 }
 
+TEST_CASE("the log says once that the store is full and why, and once that it has room again") {
+  SimWorld world;
+  world.create(sim_webhook("one"));
+  world.store().set_full(true);
+  for (int i = 0; i < 100; ++i) {
+    CHECK(world.emit("subscription.create").error().code == base::ErrorCode::store_full);
+    world.run_for(100ms);
+  }
+  CHECK(world.log().count("store_full") == 1);
+  CHECK(world.log().latest("store_full").find("why=new events are refused: ") == 0);
+  world.run_for(1h);
+  CHECK(world.log().count("store_has_room") == 0);
+  world.store().set_full(false);
+  world.run_for(6s);  // nobody sends anything
+  CHECK(world.log().count("store_has_room") == 1);
+  CHECK(world.emit("subscription.create").has_value());
+  world.store().set_full(true);
+  CHECK(!world.emit("subscription.create").has_value());
+  CHECK(world.log().count("store_full") == 2);
+}
+
+TEST_CASE("figures count messages as they are created and as they settle, by the reason") {
+  const auto settled = [](SimWorld& world, domain::SettleReason reason) {
+    return world.engine().figures().settled[static_cast<std::size_t>(reason)];
+  };
+  SimWorld world;
+  const auto good = world.create(sim_webhook("good"));
+  const auto bad = world.create(sim_webhook("bad"));
+  world.receive = [&](const auto& request) { return SimAnswer{answered(request.webhook->id == good.id ? 200 : 500)}; };
+  world.emit("subscription.create").value();
+  const auto second = world.emit("subscription.create").value();
+  world.run_for(1s);
+  CHECK(world.engine().figures().messages_created == 4);
+  CHECK(settled(world, domain::SettleReason::delivered) == 2);
+  CHECK(settled(world, domain::SettleReason::expired) == 0);
+  CHECK(world.cancel(second.messages[1].message).has_value());
+  CHECK(!world.cancel(second.messages[1].message).has_value());
+  CHECK(settled(world, domain::SettleReason::cancelled) == 1);
+  world.run_for(11 * 24h);
+  CHECK(settled(world, domain::SettleReason::expired) == 1);
+  world.receive = [](const auto&) { return SimAnswer{answered(410)}; };
+  world.emit("subscription.create").value();
+  world.run_for(1s);
+  CHECK(settled(world, domain::SettleReason::gone) == 2);
+  CHECK(world.engine().figures().removed.messages == 0);
+  world.run_for(40 * 24h);
+  CHECK(world.engine().figures().removed.messages == 6);
+  CHECK(world.engine().figures().removed.events == 3);
+  CHECK(world.webhook(bad.id).counters.failed == 2);
+}
+
 TEST_CASE("figures tell outcomes apart and how long messages waited for their turn") {
   engine::EngineOptions options;
   options.max_in_flight = 1;

@@ -54,6 +54,40 @@ TEST_CASE("a dead endpoint sees one attempt at a time, never more often than 5 s
   CHECK(attempts.size() - before <= 31);
 }
 
+TEST_CASE("the age of the queue tells how late we are, not how long a receiver was away") {
+  SimWorld world;
+  world.receive = [](const auto&) { return refused(); };
+  world.create(sim_webhook("dead"));
+  emit(world, 100);
+  world.run_for(1s);
+  const auto before_down = world.engine().figures().queue_age;
+  world.run_for(2h);  // probes alone
+  CHECK(world.engine().figures().queue_age.count() == before_down.count());
+  world.receive = [](const auto&) { return fine(); };
+  world.run_for(10min);
+  const auto figures = world.engine().figures();
+  CHECK(figures.settled[static_cast<std::size_t>(domain::SettleReason::delivered)] == 100);
+  CHECK(figures.queue_age.count() >= before_down.count() + 99);
+  CHECK(figures.queue_age.quantile(1.0) <= 1000);
+}
+
+TEST_CASE("what waited while its webhook was inactive was not late") {
+  SimWorld world;
+  world.receive = [](const auto&) { return SimAnswer{answered(404)}; };
+  const auto id = world.create(sim_webhook("held")).id;
+  emit(world, 1);
+  world.run_for(1s);
+  domain::Webhook webhook = world.webhook(id).webhook;
+  webhook.status = domain::WebhookStatus::inactive;
+  webhook = world.edit(webhook);
+  world.run_for(24h);
+  webhook.status = domain::WebhookStatus::active;
+  world.edit(webhook);
+  world.run_for(1s);
+  CHECK(world.attempts().size() == 2);
+  CHECK(world.engine().figures().queue_age.sum() < 1000);
+}
+
 TEST_CASE("the expiry of a receiver's certificate is known from its answers until the URL is edited") {
   SimWorld world;
   const base::Time expiry = sim_start + 240h;

@@ -430,6 +430,7 @@ TEST_CASE("above its quota the store refuses new events, does everything else, a
     const auto messages = fill_with_attempts(asker, webhook);
     REQUIRE(messages.size() > 2);
     CHECK(asker.figures().full);
+    CHECK(asker.figures().full_because == "quota");
     CHECK(asker.figures().used_bytes <= std::uint64_t{8} << 20);
     CHECK(asker.settle(settlement(messages[0], 100, 503, start_time)).changed);
     CHECK(asker.cancel(messages[1], start_time).has_value());
@@ -437,6 +438,7 @@ TEST_CASE("above its quota the store refuses new events, does everything else, a
     while (!asker.purge(webhook, 5).value().done) {
     }
     CHECK(!asker.figures().full);
+    CHECK(asker.figures().full_because == "");
     CHECK(asker.accept({item_for({})}, start_time).at(0).has_value());
   }
 }
@@ -478,6 +480,7 @@ TEST_CASE("below the disk reserve new events are refused") {
   CHECK(refused.error().code == ErrorCode::store_full);
   CHECK(refused.error().detail.find("store.disk_reserve") != std::string::npos);
   CHECK(asker.figures().full);
+  CHECK(asker.figures().full_because == "disk_reserve");
 }
 
 TEST_CASE("a waiting message takes at most its data and 300 bytes on disk") {

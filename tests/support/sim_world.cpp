@@ -29,6 +29,25 @@ domain::Webhook sim_webhook(const std::string& name) {
   return webhook;
 }
 
+void CountingLog::write(base::LogLevel, std::string_view event, std::initializer_list<base::LogField> fields) {
+  Records& records = records_[std::string(event)];
+  ++records.count;
+  records.latest.clear();
+  for (const base::LogField& field : fields) {
+    records.latest.append(records.latest.empty() ? "" : " ").append(field.name).append("=").append(field.value);
+  }
+}
+
+std::uint64_t CountingLog::count(const std::string& event) const {
+  const auto found = records_.find(event);
+  return found == records_.end() ? 0 : found->second.count;
+}
+
+std::string CountingLog::latest(const std::string& event) const {
+  const auto found = records_.find(event);
+  return found == records_.end() ? "" : found->second.latest;
+}
+
 SimWorld::SimWorld(std::uint64_t seed, engine::EngineOptions options)
     : options_(options), random_(seed), store_(store::MemoryStore::create(base::mix64(seed))) {
   receive = [](const engine::AttemptRequest&) { return SimAnswer{answered(200)}; };

@@ -43,6 +43,21 @@ struct SimAttempt {
 domain::Outcome answered(std::uint16_t code);
 domain::Outcome failed(domain::OutcomeKind kind, std::string error);
 
+// How often each record was written, and the fields of the latest, as "name=value name=value".
+class CountingLog final : public base::LogSink {
+ public:
+  void write(base::LogLevel, std::string_view event, std::initializer_list<base::LogField> fields) override;
+  std::uint64_t count(const std::string& event) const;
+  std::string latest(const std::string& event) const;
+
+ private:
+  struct Records {
+    std::uint64_t count = 0;
+    std::string latest;
+  };
+  std::map<std::string, Records> records_;
+};
+
 class SimWorld final : public engine::Transport, public engine::Executor {
  public:
   explicit SimWorld(std::uint64_t seed = 1, engine::EngineOptions options = {});
@@ -85,6 +100,7 @@ class SimWorld final : public engine::Transport, public engine::Executor {
   const std::vector<SimAttempt>& attempts() const { return attempts_; }
   std::size_t in_flight(base::WebhookId webhook) const;
   std::uint64_t commits() const { return commits_; }
+  const CountingLog& log() const { return log_; }
 
   // Transport, Executor.
   void start(std::vector<engine::AttemptRequest> requests) override;
@@ -111,7 +127,7 @@ class SimWorld final : public engine::Transport, public engine::Executor {
 
   engine::EngineOptions options_;
   base::Random random_;
-  base::SilentLog log_;
+  CountingLog log_;
   Time now_ = sim_start;
   std::unique_ptr<store::MemoryStore> store_;
   std::unique_ptr<engine::Engine> engine_;

@@ -1,6 +1,7 @@
 // Dashboard and alerts name only metrics that exist, and each alert has its recipe in the manual.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -10,6 +11,7 @@
 #include "base/text.hpp"
 #include "control/server/metrics.hpp"
 #include "manual.hpp"
+#include "support/process.hpp"
 
 using namespace webhookd;
 
@@ -69,4 +71,21 @@ TEST_CASE("the alerts watch metrics that exist, and the operations manual has a 
     CHECK(manual.find((*match)[1].str()) != std::string::npos);
   }
   CHECK(count >= 8);
+}
+
+TEST_CASE("the alerts are silent for a healthy daemon and ring for what they name") {
+  if (!std::filesystem::exists("/usr/bin/promtool")) {
+    MESSAGE("SKIPPED: promtool is not installed");
+    return;
+  }
+  const std::string source = WEBHOOKD_SOURCE_DIR;
+  const std::string rules = source + "/apps/webhookd/observability/webhookd-alerts.yml";
+  CHECK(support::run({"/usr/bin/promtool", "check", "rules", rules}).exit_code == 0);
+  std::ostringstream text;
+  text << std::ifstream(source + "/tests/webhookd/alerts_test.yml").rdbuf();
+  const support::TemporaryDirectory directory;
+  const std::string tests =
+      directory.write("alerts_test.yml", std::regex_replace(text.str(), std::regex("RULES"), rules));
+  const support::Ran ran = support::run({"/usr/bin/promtool", "test", "rules", tests});
+  CHECK_MESSAGE(ran.exit_code == 0, ran.out << ran.err);
 }

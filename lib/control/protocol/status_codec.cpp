@@ -27,6 +27,7 @@ void write_store(JsonWriter& json, const StoreStatus& store) {
   json.name("disk_free_bytes").number(store.disk_free_bytes);
   json.name("disk_reserve_bytes").number(store.disk_reserve_bytes);
   json.name("full").boolean(store.full);
+  json.name("full_because").text_or_null(store.full_because);
   json.name("commits").number(store.commits);
   json.name("damaged_records").number(store.damaged_records);
   json.end_object();
@@ -63,6 +64,8 @@ void write_status(JsonWriter& json, const Status& status) {
   json.name("uptime_seconds").seconds(status.uptime);
   json.name("test_clock").boolean(status.test_clock);
   json.name("socket").string(status.socket);
+  json.name("configuration").text_or_null(status.configuration);
+  json.name("master_key_file").text_or_null(status.master_key_file);
   write_store(json.name("store"), status.store);
   write_engine(json.name("engine"), status.engine);
   json.end_object();

@@ -2,8 +2,10 @@
 //
 // GET /v1/status:
 //   {"version":"0.1.0","started_at":"…","now":"…","uptime_seconds":12.5,"test_clock":false,"socket":"/run/…",
-//    "store":{"id","schema","events","messages","waiting","webhooks","used_bytes","quota_bytes","master_key","directory","disk_free_bytes","disk_reserve_bytes","full","commits",
-//             "damaged_records"},
+//    "configuration":"/etc/…"|null,"master_key_file":"/etc/…"|null,
+//    "store":{"id","schema","events","messages","waiting","webhooks","used_bytes","quota_bytes",
+//             "master_key","directory","disk_free_bytes","disk_reserve_bytes","full",
+//             "full_because":"quota"|"disk_reserve"|null,"commits","damaged_records"},
 //    "engine":{"in_flight","ready","unsettled","attempts","successes","failures","accepted","next_due":"…"|null}}
 //   Store counts are of what is stored now, `commits` since the store was opened, engine counters since start.
 // GET /v1/clock, and the answer to POST /v1/clock {"advance": seconds}: {"now":"…","test":true}
@@ -43,6 +45,7 @@ struct StoreStatus {
   std::uint64_t disk_free_bytes = 0;
   std::uint64_t disk_reserve_bytes = 0;
   bool full = false;
+  std::string full_because;
   std::uint64_t commits = 0;
   std::uint64_t damaged_records = 0;
 };
@@ -65,6 +68,8 @@ struct Status {
   base::Duration uptime{};  // on a steady clock
   bool test_clock = false;
   std::string socket;
+  std::string configuration;
+  std::string master_key_file;
   StoreStatus store;
   EngineStatus engine;
 };

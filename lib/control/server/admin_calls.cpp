@@ -73,6 +73,7 @@ Reply back_up(Context& context, const Request& request) {
   StreamedAnswer stream(request, protocol::media::octets);
   const bool sent = co_await send_backup(*copy, now, stream);
   if (sent) {
+    context.tally.last_backup_at = context.world.clock.now();
     context.world.log.write(base::LogLevel::info, "backup_sent", {{"bytes", std::to_string(copy->bytes)}});
     co_await stream.finish();
   } else {

@@ -32,7 +32,9 @@
 #include "control/protocol/routes.hpp"
 #include "control/server/access.hpp"
 #include "control/server/change_signal_impl.hpp"
+#include "control/server/process_figures.hpp"
 #include "control/server/server.hpp"
+#include "control/server/tally.hpp"
 #include "control/server/type_schemas.hpp"
 
 namespace webhookd::server {
@@ -84,6 +86,10 @@ struct Context : std::enable_shared_from_this<Context> {
   ChangeSignal changes;
   TypeSchemas schemas;
   SchemaMismatches schema_mismatches;
+  Tally tally;
+  Seldom failed_accepts{std::chrono::seconds(10)};
+  SeldomByUser forbidden;
+  std::optional<double> process_started_at = read_process_start();  // unix seconds
 
   asio::io_context io{1};
   asio::local::stream_protocol::acceptor acceptor{io};

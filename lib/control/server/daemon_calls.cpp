@@ -24,6 +24,7 @@ protocol::StoreStatus status_of(const store::StoreFigures& figures) {
           .disk_free_bytes = figures.disk_free_bytes,
           .disk_reserve_bytes = figures.disk_reserve_bytes,
           .full = figures.full,
+          .full_because = figures.full_because,
           .commits = figures.commits,
           .damaged_records = figures.damaged_records};
 }
@@ -82,6 +83,8 @@ Reply show_status(Context& context, const Request&) {
   status.uptime = std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now() - context.started);
   status.test_clock = static_cast<bool>(context.options.advance_clock);
   status.socket = context.options.socket_path;
+  status.configuration = context.options.configuration;
+  status.master_key_file = context.options.master_key_file;
   status.store = status_of(*stored);
   status.engine = status_of(*decided);
   Answer answer;

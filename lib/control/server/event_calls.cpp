@@ -265,6 +265,26 @@ class BatchReader {
   std::uint64_t number_ = 0;
 };
 
+// What a dry run refuses, it has not lost.
+void count_refused(Context& context, const Request& request, const Error& error) {
+  if (!request.dry_run) {
+    context.tally.count_refused_event(error.code);
+  }
+}
+
+void count_refused(Context& context, const Request& request, const Chunk& chunk, const Result<AcceptResults>& results) {
+  for (const auto& line : chunk.lines) {
+    if (line.fault || !results) {
+      count_refused(context, request, line.fault ? *line.fault : results.error());
+    }
+  }
+  for (std::size_t i = 0; results && i < results->size(); ++i) {
+    if (!(*results)[i]) {
+      count_refused(context, request, (*results)[i].error());
+    }
+  }
+}
+
 // The answers of a chunk. When the whole call failed, every line that was sent to it did.
 std::string answers_of(Chunk& chunk, const Result<AcceptResults>& results) {
   std::string out;
@@ -292,6 +312,7 @@ Reply accept_batch(Context& context, const Request& request) {
     if (!chunk.drafts.empty()) {
       results = co_await accept(context, std::move(chunk.drafts), request.dry_run);
     }
+    count_refused(context, request, chunk, results);
     std::string piece = answers_of(chunk, results);
     const bool written = co_await stream.write(std::move(piece));
     if (!written) {
@@ -307,7 +328,15 @@ Reply accept_batch(Context& context, const Request& request) {
 }  // namespace
 
 Reply accept_events(Context& context, const Request& request) {
-  return request.media_type == protocol::media::ndjson ? accept_batch(context, request) : accept_one(context, request);
+  if (request.media_type == protocol::media::ndjson) {
+    auto streamed = co_await accept_batch(context, request);
+    co_return streamed;
+  }
+  auto reply = co_await accept_one(context, request);
+  if (!reply) {
+    count_refused(context, request, reply.error());
+  }
+  co_return reply;
 }
 
 Reply ping_webhook(Context& context, const Request& request) {

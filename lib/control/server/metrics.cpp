@@ -37,6 +37,13 @@ class MetricSamples {
   void labelled(std::string_view label, std::string_view word, std::uint64_t value) {
     line("", std::string(label) + "=\"" + std::string(word) + '"', std::to_string(value));
   }
+  void labelled(const std::array<std::pair<std::string_view, std::string_view>, 2>& labels, std::uint64_t value) {
+    std::string text;
+    for (const auto& [label, word] : labels) {
+      text.append(text.empty() ? "" : ",").append(label).append("=\"").append(word).append("\"");
+    }
+    line("", text, std::to_string(value));
+  }
   // A histogram whose unit is 1/`per_second` of a second, in seconds.
   template <std::size_t N>
   void histogram(const base::Histogram<N>& histogram, double per_second) {
@@ -84,11 +91,60 @@ void write_mismatches(Samples& samples, const Figures& figures) {
   samples.labelled("result", "refused", figures.mismatches_refused);
 }
 
+void write_refused_events(Samples& samples, const Figures& figures) {
+  for (std::size_t i = 0; i < refusal_kinds.size(); ++i) {
+    samples.labelled("reason", refusal_kinds[i].word, figures.tally.refused_events[i]);
+  }
+}
+
+void write_requests(Samples& samples, const Figures& figures) {
+  for (std::size_t i = 0; i < request_results.size(); ++i) {
+    samples.labelled("result", request_results[i], figures.tally.requests[i]);
+  }
+}
+
+struct Ending {
+  domain::MessageStatus status;
+  domain::SettleReason reason;
+};
+constexpr std::array endings = {
+    Ending{domain::MessageStatus::success, domain::SettleReason::delivered},
+    Ending{domain::MessageStatus::failed, domain::SettleReason::expired},
+    Ending{domain::MessageStatus::failed, domain::SettleReason::gone},
+    Ending{domain::MessageStatus::cancelled, domain::SettleReason::cancelled},
+};
+
+void write_settled(Samples& samples, const Figures& figures) {
+  for (const Ending& ending : endings) {
+    samples.labelled({{{"status", to_string(ending.status)}, {"reason", to_string(ending.reason)}}},
+                     figures.engine.settled[static_cast<std::size_t>(ending.reason)]);
+  }
+}
+
+void write_removed(Samples& samples, const Figures& figures) {
+  samples.labelled("kind", "messages", figures.engine.removed.messages);
+  samples.labelled("kind", "events", figures.engine.removed.events);
+  samples.labelled("kind", "audit_lines", figures.engine.removed.audit_lines);
+}
+
 constexpr std::array table = {
     Metric{"webhookd_build_info", Kind::gauge, "Always 1; the label says which version runs.", "version",
            [](Samples& s, const Figures&) { s.labelled("version", WEBHOOKD_VERSION, 1); }},
     Metric{"webhookd_events_accepted_total", Kind::counter, "Events accepted, durable on disk, since the start.", "",
            [](Samples& s, const Figures& f) { s.value(f.engine.accepted); }},
+    Metric{"webhookd_events_refused_total", Kind::counter, "Events refused since the start, by the reason.",
+           "reason: store_full, schema_mismatch, unknown_type, idempotency_conflict, too_large, unavailable (too many "
+           "large requests, or the daemon was stopping), failed (the store could not write; such an event may be "
+           "stored all the same), invalid",
+           write_refused_events},
+    Metric{"webhookd_messages_created_total", Kind::counter,
+           "Messages created since the start: one of each accepted event for each webhook that wants it.", "",
+           [](Samples& s, const Figures& f) { s.value(f.engine.messages_created); }},
+    Metric{
+        "webhookd_messages_settled_total", Kind::counter, "Messages that came to their end since the start.",
+        "status: success, failed, cancelled; reason: delivered; expired (the retry window ended), gone (the receiver "
+        "answered 410); cancelled",
+        write_settled},
     Metric{"webhookd_events_schema_mismatches_total", Kind::counter,
            "Events, since the start, whose data did not match the schema of their type.",
            "result: accepted (events.schema is warn), refused (it is enforce)", write_mismatches},
@@ -100,11 +156,15 @@ constexpr std::array table = {
            "How long attempts took, from resolving the name to the outcome.", "",
            [](Samples& s, const Figures& f) { s.histogram(f.engine.delivery_time, milliseconds); }},
     Metric{"webhookd_queue_age_seconds", Kind::histogram,
-           "How long messages that were due waited until their attempt started.", "",
-           [](Samples& s, const Figures& f) { s.histogram(f.engine.queue_age, milliseconds); }},
+           "How late attempts started: from when a message was due, its webhook active and its endpoint not down. "
+           "Probes of endpoints that are down are not counted.",
+           "", [](Samples& s, const Figures& f) { s.histogram(f.engine.queue_age, milliseconds); }},
     Metric{"webhookd_shortages_total", Kind::counter,
            "Attempts put off because this machine was short of descriptors, memory or ports.", "",
            [](Samples& s, const Figures& f) { s.value(f.engine.shortages); }},
+    Metric{"webhookd_last_shortage_timestamp_seconds", Kind::gauge,
+           "When an attempt was put off for the last time; not there when none was since the start.", "",
+           [](Samples& s, const Figures& f) { s.value(unix_seconds(f.engine.last_shortage_at)); }},
     Metric{"webhookd_attempts_in_flight", Kind::gauge, "Requests under way now.", "",
            [](Samples& s, const Figures& f) { s.value(f.engine.in_flight); }},
     Metric{"webhookd_attempts_unsettled", Kind::gauge, "Attempts that ended and whose outcome is being written.", "",
@@ -136,6 +196,24 @@ constexpr std::array table = {
            [](Samples& s, const Figures& f) { s.value(f.store.disk_free_bytes); }},
     Metric{"webhookd_store_full", Kind::gauge, "1 while new events are refused for want of room, else 0.", "",
            [](Samples& s, const Figures& f) { s.value(std::uint64_t{f.store.full}); }},
+    Metric{"webhookd_store_disk_reserve_bytes", Kind::gauge,
+           "Room on the file system below which new events are refused (store.disk_reserve).", "",
+           [](Samples& s, const Figures& f) { s.value(f.store.disk_reserve_bytes); }},
+    Metric{"webhookd_retention_removed_total", Kind::counter, "Removed by retention since the start.",
+           "kind: messages, events, audit_lines", write_removed},
+    Metric{"webhookd_backup_last_success_timestamp_seconds", Kind::gauge,
+           "When a client last had the whole of a backup; not there when none had since the start.", "",
+           [](Samples& s, const Figures& f) { s.value(unix_seconds(f.tally.last_backup_at)); }},
+    Metric{"webhookd_config_last_reload_successful", Kind::gauge,
+           "1 when the configuration was good at the start or the latest reload, 0 when that reload was refused.", "",
+           [](Samples& s, const Figures& f) {
+             s.value(f.reload ? std::optional<std::uint64_t>(f.reload->succeeded) : std::nullopt);
+           }},
+    Metric{"webhookd_config_last_reload_success_timestamp_seconds", Kind::gauge,
+           "When the configuration was last taken, at the start or by a reload.", "",
+           [](Samples& s,
+              const Figures&
+                  f) { s.value(f.reload ? unix_seconds(f.reload->succeeded_at) : std::optional<std::uint64_t>()); }},
     Metric{"webhookd_store_commit_duration_seconds", Kind::histogram, "How long commits took until they were durable.",
            "", [](Samples& s, const Figures& f) { s.histogram(f.store.commit_time, microseconds); }},
     Metric{"webhookd_store_damaged_records_total", Kind::counter,
@@ -143,6 +221,15 @@ constexpr std::array table = {
            [](Samples& s, const Figures& f) { s.value(f.store.damaged_records); }},
     Metric{"webhookd_control_sessions", Kind::gauge, "Connections to the socket.", "",
            [](Samples& s, const Figures& f) { s.value(f.sessions); }},
+    Metric{"webhookd_control_requests_total", Kind::counter, "Requests of the API since the start, by their answers.",
+           "result: answered, refused (4xx), forbidden (403: the user has not the role for it), failed (5xx)",
+           write_requests},
+    Metric{"process_start_time_seconds", Kind::gauge, "When the process was started, in unix time.", "",
+           [](Samples& s, const Figures& f) {
+             if (f.process.started_at) {
+               s.value(*f.process.started_at);
+             }
+           }},
     Metric{"process_cpu_seconds_total", Kind::counter, "Processor time, of the user and of the system.", "",
            [](Samples& s, const Figures& f) { s.value(f.process.cpu_seconds); }},
     Metric{"process_resident_memory_bytes", Kind::gauge, "Memory in use.", "",

@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include "control/server/process_figures.hpp"
+#include "control/server/server.hpp"
+#include "control/server/tally.hpp"
 #include "engine/engine.hpp"
 #include "store/store.hpp"
 
@@ -24,6 +26,8 @@ struct MetricFigures {
   std::uint64_t sessions = 0;  // connections to the socket
   std::uint64_t mismatches_accepted = 0;
   std::uint64_t mismatches_refused = 0;
+  Tally tally;
+  std::optional<ReloadState> reload;
 };
 
 enum class MetricKind { counter, gauge, histogram };

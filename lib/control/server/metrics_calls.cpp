@@ -54,6 +54,11 @@ asio::awaitable<Result<std::string>> read_metrics(Context& context) {
   figures.lanes = decided->lanes;
   figures.process = read_process_figures();
   figures.sessions = context.sessions.size();
+  figures.process.started_at = context.process_started_at;
+  figures.tally = context.tally;
+  if (context.options.last_reload) {
+    figures.reload = context.options.last_reload();
+  }
   figures.mismatches_accepted = context.schema_mismatches.accepted;
   figures.mismatches_refused = context.schema_mismatches.refused;
   co_return metrics_text(figures);
@@ -159,7 +164,7 @@ asio::awaitable<void> accept_scrapes(Context& context) {
       break;
     }
     if (error) {
-      context.world.log.write(base::LogLevel::warning, "accept_failed", {{"error", error.message()}});
+      note_failed_accept(context, error.message());
       pause.expires_after(scrape_accept_pause);
       co_await pause.async_wait(as_values);
     } else if (context.scrapes < scrapes_max) {

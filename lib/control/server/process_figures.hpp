@@ -7,6 +7,7 @@
 namespace webhookd::server {
 
 struct ProcessFigures {
+  std::optional<double> started_at;  // unix seconds
   double cpu_seconds = 0;
   std::optional<std::uint64_t> resident_bytes;
   std::optional<std::uint64_t> open_descriptors;
@@ -14,5 +15,7 @@ struct ProcessFigures {
 };
 
 ProcessFigures read_process_figures();
+// When it was started, in unix seconds. Asked once: the clock may be set later.
+std::optional<double> read_process_start();
 
 }  // namespace webhookd::server

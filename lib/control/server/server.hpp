@@ -32,6 +32,12 @@ using AdvanceClock = std::function<void(base::Duration by, base::Completion<base
 // Reads the configuration anew, or only says what it would do; answers what changed.
 using Reload = std::function<void(bool dry_run, base::Completion<std::vector<protocol::SettingChange>> done)>;
 
+// The latest reading of the configuration, the one at the start among them.
+struct ReloadState {
+  bool succeeded = true;
+  base::Time succeeded_at{};  // the latest one that did
+};
+
 // Reads the whole of a copy of the store, in a process of its own, and answers its report as JSON.
 using CheckCopy =
     std::function<void(std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done)>;
@@ -69,9 +75,12 @@ struct ServerOptions {
   base::Time started_at{};
   AdvanceClock advance_clock;  // empty without --test-clock
   std::optional<MetricsPlace> metrics_listen;
-  Reload reload;                  // required where the route is used
-  CheckCopy check_copy;           // likewise
-  NextMasterKey next_master_key;  // likewise
+  std::string configuration;                           // the file, or empty
+  std::string master_key_file;                         // or empty
+  std::function<ReloadState()> last_reload = nullptr;  // from any thread
+  Reload reload;                                       // required where the route is used
+  CheckCopy check_copy;                                // likewise
+  NextMasterKey next_master_key;                       // likewise
   // crypto's: secrets of new webhooks and rotations, and the "whpk_" text of an ed25519 secret. Both are required.
   std::function<domain::Secret(domain::SecretKind)> generate_secret;
   std::function<std::string(const domain::Secret&)> public_key_text;

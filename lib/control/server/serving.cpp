@@ -54,7 +54,8 @@ Answer problem_answer(const Error& error) {
   return answer;
 }
 
-asio::awaitable<bool> write_answer(Session& session, Answer answer, bool keep_alive) {
+asio::awaitable<bool> write_answer(Context& context, Session& session, Answer answer, bool keep_alive) {
+  context.tally.count_request(answer.status);
   std::string head = answer_head(answer.status, answer.media_type);
   head += answer.headers;
   head += keep_alive ? "Content-Length: " : "Connection: close\r\nContent-Length: ";
@@ -270,7 +271,8 @@ asio::awaitable<ReadEnd> read_request_head(const Context& context, Session& sess
 }
 
 // Answers before the body has been read, and ends the session if there is one.
-asio::awaitable<bool> refuse(Session& session, const Parser& parser, Error error, std::string allowed) {
+asio::awaitable<bool> refuse(Context& context, Session& session, const Parser& parser, Error error,
+                             std::string allowed) {
   const bool is_head = parser.get().method() == http::verb::head;
   const bool keep_alive = parser.is_done() && parser.get().keep_alive() && !is_head && session.role != Role::none;
   Answer answer = problem_answer(error);
@@ -280,11 +282,26 @@ asio::awaitable<bool> refuse(Session& session, const Parser& parser, Error error
   if (!allowed.empty()) {
     answer.headers = "Allow: " + allowed + "\r\n";
   }
-  const bool written = co_await write_answer(session, std::move(answer), keep_alive);
+  const bool written = co_await write_answer(context, session, std::move(answer), keep_alive);
   if (written && !keep_alive) {
     co_await linger(session);
   }
   co_return written&& keep_alive;
+}
+
+// What was refused before anybody handled it: an event is counted, and a user without the role for it is told of.
+void note_refusal(Context& context, const Session& session, const Result<Request>& request, const Error& error) {
+  if (request && is_event(*request)) {
+    context.tally.count_refused_event(error.code);
+  }
+  if (error.code != ErrorCode::forbidden) {
+    return;
+  }
+  if (const auto count = context.forbidden.note(session.peer.uid, std::chrono::steady_clock::now())) {
+    context.world.log.write(
+        base::LogLevel::warning, "access_refused",
+        {{"uid", std::to_string(session.peer.uid)}, {"count", std::to_string(*count)}, {"detail", error.detail}});
+  }
 }
 
 // A handler may throw for want of memory only; the session then answers, and lives.
@@ -314,7 +331,7 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
   if (head == ReadEnd::refused) {
     Error error = refusal(ErrorCode::invalid_request, fault);
     Answer answer = problem_answer(error);
-    co_await write_answer(session, std::move(answer), false);
+    co_await write_answer(context, session, std::move(answer), false);
     co_await linger(session);
     co_return false;
   }
@@ -322,7 +339,8 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
   auto request = read_head(session, parser, allowed);
   auto size = request ? check_body_size(context, *request, parser) : Result<void>(request.error());
   if (!size) {
-    const bool go_on = co_await refuse(session, parser, size.error(), std::move(allowed));
+    note_refusal(context, session, request, size.error());
+    const bool go_on = co_await refuse(context, session, parser, size.error(), std::move(allowed));
     co_return go_on;
   }
   const std::size_t bound = body_bound(context, *request);
@@ -333,7 +351,8 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
   }
   if (body == ReadEnd::refused) {
     Error error = body_too_large(context, *request, bound);
-    co_await refuse(session, parser, std::move(error), std::move(allowed));
+    note_refusal(context, session, request, error);
+    co_await refuse(context, session, parser, std::move(error), std::move(allowed));
     co_return false;
   }
   const bool keep_alive = parser.get().keep_alive();
@@ -345,11 +364,12 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
     result = co_await handle(context, *request);
   }
   if (result && result->streamed) {
+    context.tally.count_request(result->status);
     co_return keep_alive && request->chunks;
   }
   Answer answer = result ? std::move(*result) : problem_answer(result.error());
   const bool goes_on = keep_alive && !context.draining;
-  const bool written = co_await write_answer(session, std::move(answer), goes_on);
+  const bool written = co_await write_answer(context, session, std::move(answer), goes_on);
   co_return written&& goes_on;
 }
 
@@ -423,6 +443,7 @@ asio::awaitable<void> serve_requests(Context& context, Socket socket) {
     bool go_on = identify(context, session);
     const StrangerCount count(context, session);
     if (count.is_one_too_many()) {
+      context.tally.count_request(503);
       turn_away(session.socket);
       go_on = false;
     }
@@ -445,6 +466,13 @@ asio::awaitable<void> serve_session(Context& context, Socket socket) {
 
 }  // namespace
 
+void note_failed_accept(Context& context, const std::string& error) {
+  if (const auto count = context.failed_accepts.note(std::chrono::steady_clock::now())) {
+    context.world.log.write(base::LogLevel::warning, "accept_failed",
+                            {{"error", error}, {"count", std::to_string(*count)}});
+  }
+}
+
 asio::awaitable<void> accept_sessions(Context& context) {
   asio::steady_timer pause(context.io);
   while (!context.closing) {
@@ -453,10 +481,11 @@ asio::awaitable<void> accept_sessions(Context& context) {
       break;
     }
     if (error) {
-      context.world.log.write(base::LogLevel::warning, "accept_failed", {{"error", error.message()}});
+      note_failed_accept(context, error.message());
       pause.expires_after(accept_pause);
       co_await pause.async_wait(as_values);
     } else if (context.sessions.size() >= context.options.sessions_max) {
+      context.tally.count_request(503);
       turn_away(socket);
     } else {
       asio::co_spawn(context.io, serve_session(context, std::move(socket)), asio::detached);

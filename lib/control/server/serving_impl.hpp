@@ -9,6 +9,8 @@
 
 namespace webhookd::server {
 
+// A client could not be let in: told to the log now and then, because it is tried again at once.
+void note_failed_accept(Context& context, const std::string& error);
 // Accepts until the acceptor is closed.
 asio::awaitable<void> accept_sessions(Context& context);
 // The loopback port of metrics: errors name the place. Then accepts until the acceptor is closed.
