@@ -90,7 +90,7 @@ Result<ExitCode> export_manifest(Session& session, const Invocation& invocation)
   const std::string text =
       is_json ? pretty_json(manifest_json(*webhooks, *types)) + "\n" : manifest_toml(*webhooks, *types);
   if (invocation.has("file") && file != "-") {
-    const auto written = write_whole_file(file, text, 0644);
+    const auto written = write_whole_file(file, text, 0600);
     if (!written) return written.error();
     session.note("wrote " + safe_line(file) + ": " + std::to_string(webhooks->size()) + " webhooks, " +
                  std::to_string(types->size()) + " types");

@@ -1,9 +1,13 @@
 // doctor: what is wrong with a daemon, or soon will be, each finding with what to do. Checks are a table; each looks at
 // facts that were gathered once. Only reads; a daemon that does not answer is a failure like with any command.
+#include "doctor.hpp"
+
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -41,22 +45,30 @@ struct Finding {
 struct Facts {
   Json status;
   std::vector<Json> webhooks;
-  Json oldest;  // the message that has waited longest; null when none waits
+  Json oldest;                // the message that has waited longest; null when none waits
+  std::vector<Json> failing;  // of webhooks with messages that are being retried: the newest of these, each
   std::string metrics;
   std::string version;  // of the daemon
   std::string socket;   // a path on this machine, or empty
   base::Time now{};     // ours
+  std::optional<bool> clock_is_synchronised;
 };
 
 using Findings = std::vector<Finding>;
 
 constexpr double nearly_full = 0.8;
+// Retention keeps a busy store at nine tenths; above this it finds nothing more to remove.
+constexpr double beyond_retention = 0.93;
+constexpr double mostly_waiting = 0.5;
+constexpr base::Duration recent = 1h;
 constexpr base::Duration clock_tolerance = 5s;
 constexpr base::Duration long_wait = 24h;
 constexpr base::Duration certificate_notice = 14 * 24h;
 constexpr double mebibyte = 1024 * 1024;
 constexpr std::size_t webhooks_max = 10'000;
 constexpr std::size_t lookups_max = 64;
+constexpr std::size_t failing_max = 100;
+constexpr std::size_t files_max = 1000;
 constexpr auto lookup_time = 5s;
 
 std::string percent(double share) { return std::to_string(static_cast<int>(share * 100)) + " %"; }
@@ -96,6 +108,34 @@ void check_clock(const Facts& facts, Findings& findings) {
          "the daemon's clock says " + base::format_time(*theirs) + ", this one " + base::format_time(facts.now),
          "synchronise both; receivers refuse signatures of another time"});
   }
+  if (!facts.socket.empty() && facts.clock_is_synchronised == false) {
+    findings.push_back({Severity::warning, "clock", "nothing keeps the clock of this machine right",
+                        "let systemd-timesyncd or chrony do it (timedatectl); receivers refuse signatures of another "
+                        "time"});
+  }
+}
+
+// What the daemon says of why it is full, and what to do about it.
+struct Fullness {
+  std::string_view because;
+  std::string_view finding;
+  std::string_view advice;
+};
+constexpr std::array fullnesses = {
+    Fullness{"quota", "new events are refused: 95 % of store.quota is in use",
+             "raise store.quota (needs a restart); cancel what nobody wants any more: whctl list -o wide"},
+    Fullness{"disk_reserve", "new events are refused: the disk has less left than store.disk_reserve",
+             "free room on the disk of the store, or lower store.disk_reserve (needs a restart)"},
+    Fullness{"", "new events are refused for want of room", "raise store.quota or free the disk"},
+};
+
+// What retention can remove makes no store full: a busy one stands at retention.max_bytes for ever.
+bool is_filling(const Json& store) {
+  const double quota = store["quota_bytes"].number().value_or(0);
+  const double share = quota > 0 ? store["used_bytes"].number().value_or(0) / quota : 0;
+  const double messages = store["messages"].number().value_or(0);
+  const bool mostly_waits = messages > 0 && store["waiting"].number().value_or(0) / messages > mostly_waiting;
+  return share > beyond_retention || (share > nearly_full && mostly_waits);
 }
 
 void check_store(const Facts& facts, Findings& findings) {
@@ -104,14 +144,18 @@ void check_store(const Facts& facts, Findings& findings) {
     findings.push_back({Severity::critical, "store", store["damaged_records"].plain() + " damaged records were found",
                         "look at the disk, and restore a backup on another one"});
   }
-  const double quota = store["quota_bytes"].number().value_or(0);
-  const double share = quota > 0 ? store["used_bytes"].number().value_or(0) / quota : 0;
   if (store["full"].truth()) {
-    findings.push_back({Severity::critical, "store", "new events are refused for want of room",
-                        "raise store.quota or free the disk; cancel what nobody wants any more"});
-  } else if (share > nearly_full) {
-    findings.push_back({Severity::warning, "store", percent(share) + " of the quota is taken",
-                        "raise store.quota, or see whose messages wait: whctl list -o wide"});
+    const auto* const row = std::find_if(fullnesses.begin(), fullnesses.end() - 1, [&](const Fullness& fullness) {
+      return fullness.because == store["full_because"].text();
+    });
+    findings.push_back({Severity::critical, "store", std::string(row->finding), std::string(row->advice)});
+  } else if (is_filling(store)) {
+    const double share = store["used_bytes"].number().value_or(0) / store["quota_bytes"].number().value_or(1);
+    findings.push_back(
+        {Severity::warning, "store",
+         percent(share) +
+             " of the quota is taken by what retention may not remove; messages that wait: " + store["waiting"].plain(),
+         "raise store.quota, or see whose messages wait: whctl list -o wide"});
   }
 }
 
@@ -134,10 +178,56 @@ void check_descriptors(const Facts& facts, Findings& findings) {
     findings.push_back({Severity::warning, "descriptors", percent(open / allowed) + " of the file descriptors are open",
                         "raise LimitNOFILE= of the unit, or lower delivery.max_in_flight"});
   }
-  if (metric(facts, "webhookd_shortages_total").value_or(0) > 0) {
+  const auto shortage = metric(facts, "webhookd_last_shortage_timestamp_seconds");
+  const auto now = base::parse_time(facts.status["now"].text()).value_or(facts.now);
+  if (shortage && base::to_seconds(now.time_since_epoch()) - *shortage < base::to_seconds(recent)) {
     findings.push_back({Severity::warning, "descriptors",
-                        "attempts were put off for want of descriptors, memory or ports",
+                        "attempts were put off within the last hour for want of descriptors, memory or ports",
                         "see the record `shortage` in the log, and the limits of the unit"});
+  }
+}
+
+void check_configuration(const Facts& facts, Findings& findings) {
+  if (metric(facts, "webhookd_config_last_reload_successful").value_or(1) == 0) {
+    findings.push_back({Severity::warning, "configuration",
+                        "the latest reload was refused; the daemon goes on with the settings that it has",
+                        "webhookd --check-config names file, line and key; the next start would fail"});
+  }
+}
+
+// What the latest failure of a webhook says that no retry will mend, by how it begins and what it has in it.
+struct FailureKind {
+  std::string_view begins;
+  std::string_view has;
+  Severity severity;
+  std::string_view check;
+  std::string_view advice;
+};
+constexpr std::array failure_kinds = {
+    FailureKind{
+        "", "nothing was sent: ", Severity::critical, "credentials",
+        "the user of the daemon must be able to read the file, which may not be under /home or /tmp; whctl show "
+        "names it"},
+    FailureKind{"tls: ", "expired", Severity::critical, "certificate",
+                "whoever runs the receiver has to renew its certificate; deliveries go on by themselves then"},
+    FailureKind{"tls: ", "", Severity::warning, "certificate",
+                "whoever runs the receiver has to mend its certificate; for a private root set egress.ca_file"},
+    FailureKind{"denied: ", "", Severity::critical, "egress",
+                "change webhookd.toml as it says, then whctl reload; or edit the URL"},
+};
+
+void check_failures(const Facts& facts, Findings& findings) {
+  for (const Json& message : facts.failing) {
+    const std::string failure = message["failure"].text();
+    const auto* const kind =
+        std::find_if(failure_kinds.begin(), failure_kinds.end(), [&failure](const FailureKind& row) {
+          return failure.starts_with(row.begins) && failure.find(row.has) != std::string::npos;
+        });
+    if (kind != failure_kinds.end()) {
+      findings.push_back({kind->severity, kind->check,
+                          "attempts of " + safe_line(message["webhook"].text()) + " fail: " + safe_line(failure),
+                          std::string(kind->advice)});
+    }
   }
 }
 
@@ -178,20 +268,72 @@ void check_oldest(const Facts& facts, Findings& findings) {
   }
 }
 
+// ---- files --------------------------------------------------------------------------------------------------------
+
 // What may be looked at is looked at: whom the directory keeps out is no danger to it.
+std::optional<struct stat> look_at(const std::string& path) {
+  struct stat file {};
+  return !path.empty() && ::stat(path.c_str(), &file) == 0 ? std::optional(file) : std::nullopt;
+}
+
+void check_mode(const std::string& path, mode_t others_may_not, Severity severity, std::string_view advice,
+                Findings& findings) {
+  const auto file = look_at(path);
+  if (file && (file->st_mode & others_may_not) != 0) {
+    const bool is_read = (others_may_not & S_IROTH) != 0;
+    findings.push_back(
+        {severity, "permissions",
+         std::string("others than its owner may ") + (is_read ? "read or write " : "write ") + safe_line(path),
+         std::string(advice)});
+  }
+}
+
+void check_owner(const std::string& path, uid_t owner, Findings& findings) {
+  const auto file = look_at(path);
+  if (file && file->st_uid != owner && file->st_uid != 0) {
+    findings.push_back({Severity::warning, "permissions",
+                        safe_line(path) + " belongs to the user " + std::to_string(file->st_uid) + ", not to " +
+                            std::to_string(owner) + " like the data directory",
+                        "chown it: the daemon must be able to use it, and nobody else"});
+  }
+}
+
+std::vector<std::string> files_in(const std::string& directory) {
+  std::vector<std::string> paths{directory};
+  std::error_code error;
+  using Walk = std::filesystem::recursive_directory_iterator;
+  const auto options = std::filesystem::directory_options::skip_permission_denied;
+  for (Walk entry(directory, options, error); !error && entry != Walk() && paths.size() < files_max;
+       entry.increment(error)) {
+    paths.push_back(entry->path());
+  }
+  return paths;
+}
+
 void check_files(const Facts& facts, Findings& findings) {
   const std::string directory = facts.status["store"]["directory"].text();
-  if (facts.socket.empty() || directory.empty()) return;
-  std::vector<std::string> paths{directory};
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) paths.push_back(entry.path());
-  for (const std::string& path : paths) {
-    struct stat file {};
-    if (::stat(path.c_str(), &file) == 0 && (file.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
+  const auto data = look_at(directory);
+  if (facts.socket.empty() || !data) return;
+  for (const std::string& path : files_in(directory)) {
+    check_mode(path, S_IRWXO | S_IWGRP, Severity::warning,
+               "chmod g-w,o= it: the signing secrets and the payloads are in it", findings);
+    const auto file = look_at(path);
+    if (file && file->st_uid != data->st_uid) {
       findings.push_back({Severity::warning, "permissions",
-                          "others than its owner may read or write " + safe_line(path),
-                          "chmod g-w,o= it: the signing secrets and the payloads are in it"});
+                          safe_line(path) + " belongs to another user than the data directory",
+                          "chown it to the user of the daemon, who cannot write it otherwise"});
     }
+  }
+  const std::string configuration = facts.status["configuration"].text();
+  check_mode(configuration, S_IWGRP | S_IWOTH, Severity::warning,
+             "chmod go-w it: who writes it decides where deliveries may go and who may do what", findings);
+  check_owner(configuration, data->st_uid, findings);
+  const std::string key = facts.status["master_key_file"].text();
+  if (key.empty() || key.starts_with("/run/credentials/")) return;  // systemd guards its own
+  for (const std::string& path : {key, key + ".next"}) {
+    check_mode(path, S_IRWXG | S_IRWXO, Severity::critical,
+               "chmod 0600 it, and replace the key if anybody else had it: webhookd-operations(7)", findings);
+    check_owner(path, data->st_uid, findings);
   }
 }
 
@@ -246,8 +388,9 @@ void check_names(const Facts& facts, Findings& findings) {
 // ---- all of it ----------------------------------------------------------------------------------------------------
 
 using Check = void (*)(const Facts&, Findings&);
-constexpr std::array checks = {check_version, check_clock,    check_store,        check_disk,   check_descriptors,
-                               check_names,   check_webhooks, check_certificates, check_oldest, check_files};
+constexpr std::array checks = {check_version,  check_clock,        check_configuration, check_store,
+                               check_disk,     check_descriptors,  check_names,         check_webhooks,
+                               check_failures, check_certificates, check_oldest,        check_files};
 
 constexpr std::array<std::string_view, 3> severity_names = {"fine", "warning", "critical"};
 // fine, warning, critical
@@ -272,9 +415,27 @@ Document document_of(const Findings& findings) {
   return *Document::parse(std::move(text));
 }
 
+// Of each webhook whose messages are being retried the newest of them, because its failure is the latest.
+Result<std::vector<Session::Listed>> list_failing(Session& session, const std::vector<Json>& webhooks) {
+  std::vector<Session::Listed> lists;
+  for (const Json& webhook : webhooks) {
+    const bool is_waited_for = webhook["status"].text() == "active" && webhook["waiting"].number().value_or(0) > 0;
+    if (!is_waited_for || !webhook.has("id") || lists.size() == failing_max) continue;
+    auto found = session.list("/v1/messages?webhook=" + webhook["id"].text() + "&status=retrying", 1);
+    if (!found) return found.error();
+    lists.push_back(std::move(*found));
+  }
+  return lists;
+}
+
+std::optional<bool> kernel_keeps_clock() {
+  timex clock{};
+  return ::adjtimex(&clock) < 0 ? std::nullopt : std::optional((clock.status & STA_UNSYNC) == 0);
+}
+
 }  // namespace
 
-Result<ExitCode> examine_daemon(Session& session, const Invocation&) {
+Result<ExitCode> examine(Session& session, const Machine& machine) {
   client::Request request;
   request.target = "/v1/status";
   const auto status = session.exchange(request);
@@ -283,6 +444,8 @@ Result<ExitCode> examine_daemon(Session& session, const Invocation&) {
   if (!webhooks) return webhooks.error();
   const auto oldest = session.list("/v1/messages?status=created,retrying&order=asc", 1);
   if (!oldest) return oldest.error();
+  const auto failing = list_failing(session, webhooks->items);
+  if (!failing) return failing.error();
   request.target = "/metrics";
   const auto metrics = session.connection().request(request);
   if (!metrics) return metrics.error();
@@ -291,11 +454,14 @@ Result<ExitCode> examine_daemon(Session& session, const Invocation&) {
   facts.status = status->document.root();
   facts.webhooks = webhooks->items;
   facts.oldest = oldest->items.empty() ? Json() : oldest->items.front();
+  for (const Session::Listed& list : *failing)
+    facts.failing.insert(facts.failing.end(), list.items.begin(), list.items.end());
   facts.metrics = metrics->head.status == 200 ? metrics->body : "";
   facts.version = status->head.header("webhookd-version").value_or("");
   const std::string& socket = session.settings().socket_path;
   facts.socket = socket.find("://") == std::string::npos ? socket : "";
   facts.now = std::chrono::floor<base::Duration>(std::chrono::system_clock::now());
+  facts.clock_is_synchronised = machine.clock_is_synchronised();
 
   Findings findings;
   for (const Check check : checks) check(facts, findings);
@@ -305,5 +471,7 @@ Result<ExitCode> examine_daemon(Session& session, const Invocation&) {
   if (findings.empty()) session.note("nothing is wrong");
   return severity_codes[static_cast<std::size_t>(worst_of(findings))];
 }
+
+Result<ExitCode> examine_daemon(Session& session, const Invocation&) { return examine(session, {kernel_keeps_clock}); }
 
 }  // namespace webhookd::whctl

@@ -1,6 +1,7 @@
 // export, diff, apply and import against a real daemon.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -144,6 +145,15 @@ TEST_CASE("an export is stable, can be applied elsewhere, and comes in TOML and 
   const Place elsewhere;
   elsewhere.daemon.tell({"apply", "-f", as_json});
   CHECK(elsewhere.exported() == toml);
+}
+
+TEST_CASE("an export is readable by its owner alone, because headers may hold credentials") {
+  const Daemon daemon;
+  daemon.tell({"create", "orders", "--url", "https://orders.example.com/", "-e", "*", "--header", "Authorization: x"});
+  const std::string file = daemon.directory().path() + "/webhooks.toml";
+  daemon.tell({"export", "-f", file});
+  CHECK(std::filesystem::status(file).permissions() ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
 }
 
 TEST_CASE("endpoints of Svix, Convoy and Stripe become webhooks, and names that are taken are left alone") {
