@@ -30,9 +30,12 @@ constexpr std::array sizing = {
               "Every answered event is on disk, so a commit's time is a producer's wait. Commits "
               "are shared: on a disk that syncs in 1 ms thousands of events a second fit, on one "
               "that needs 20 ms the same rate needs producers that work side by side, or batches."},
-    Paragraph{"Memory",
-              "About 10 MiB, a few kilobytes for each webhook, and up to 64 MiB of payloads that are due. A "
-              "backlog is on disk and costs no memory. The page cache of the store is the system's to give."},
+    Paragraph{
+        "Memory",
+        "About 15 MiB at rest with a thousand webhooks, 4 of them its own and the rest the program and the store's "
+        "file, plus up to 64 MiB of payloads that are due. After a burst of 100 000 events some 110 MiB are seen: "
+        "30 of its own, kept for the next burst, and 80 of the store's file, which count as resident but are the "
+        "page cache, and the system's to take back. A backlog is on disk and costs no memory."},
     Paragraph{"Descriptors",
               "One for each request in flight and each idle connection (2048 of these for each network "
               "loop at most): `LimitNOFILE=` of the unit is far above the defaults of "
@@ -66,9 +69,17 @@ constexpr std::array failures = {
               "Its messages are Retrying. After five failures in a row the endpoint is down: one "
               "probe at a time, at most five minutes apart. With the first success the whole "
               "backlog becomes due and leaves at slow-start pace."},
-    Paragraph{"The disk or the quota is full",
-              "New events are refused with `store_full` (507); deliveries, cancels "
-              "and deletes go on, and acceptance comes back by itself."},
+    Paragraph{
+        "The disk or the quota is full",
+        "New events are refused with `store_full` (507), which is logged once and says whether it is the quota or "
+        "the disk; deliveries, cancels and deletes go on. Acceptance comes back by itself, and `store_has_room` is "
+        "logged."},
+    Paragraph{
+        "The store is not where it was",
+        "The file `store-id` in the data directory says which store belongs there. When that store is gone, empty "
+        "or another one, the daemon refuses to start, because to begin anew would lose what waits; systemd tries "
+        "again every second. A file system that is not mounted is the usual reason: mount it. Else put a backup "
+        "back; or, to begin anew and lose everything, remove `/var/lib/webhookd/store-id`."},
     Paragraph{"The disk fails under a write",
               "`store_commit_failed` is logged, and whoever asked is told that the "
               "outcome is unknown. Outcomes of attempts are kept and written again "
@@ -83,30 +94,61 @@ constexpr std::array failures = {
               "The service manager hears no sign of life for `WatchdogSec=` and starts the daemon "
               "anew."},
     Paragraph{"The configuration is wrong",
-              "At the start: exit 78, and the unit stays down. At a reload: nothing "
-              "changes, the answer names file, line and key."},
+              "At the start: exit 78, and the unit stays down. At a reload: nothing changes, the answer and the record "
+              "`reload_refused` name file, line and key, and `webhookd_config_last_reload_successful` is 0 until a "
+              "reload is taken. `webhookd --check-config` says the same beforehand."},
+    Paragraph{
+        "A file that a webhook names cannot be read",
+        "Attempts fail with \"nothing was sent\", the name of the file and why. Client certificates, their keys and "
+        "files of tokens are read by the user `webhookd`, whom `ProtectHome=` and `PrivateTmp=` of the unit keep "
+        "out of /home, /root and /tmp whatever their modes say: `/etc/webhookd` is a place, owned by that user "
+        "and with mode 0600. `whctl doctor` finds them."},
+    Paragraph{"No name resolves in the cloud, though it does in a shell",
+              "The unit forbids link-local addresses (`IPAddressDeny=link-local`), and some clouds have their resolver "
+              "at one, such as 169.254.169.253 or 169.254.169.254: every attempt fails as `dns`. Look at "
+              "`/etc/resolv.conf`, and with `systemctl edit webhookd` add `IPAddressAllow=` and that address under "
+              "`[Service]`. Deliveries still may not go there: the egress policy denies it."},
 };
 
 constexpr std::array recipes = {
     Paragraph{"WebhookdAway",
               "`systemctl status webhookd`, then `journalctl -u webhookd -n 50`. Exit status 78 is the "
               "configuration: `webhookd --check-config` names the line. Clients queue on the socket "
-              "until the daemon is back."},
-    Paragraph{"WebhookdStoreFull",
-              "See what waits: `whctl list -o wide`. Raise `store.quota` (needs a restart) or free "
-              "the disk; cancel what nobody wants any more with `whctl cancel --webhook W`, or "
-              "delete the webhook. Events are taken again by themselves."},
-    Paragraph{"WebhookdStoreFilling", "The same, in time. A single receiver that is away is the usual reason."},
+              "until the daemon is back. It also rings when `metrics.listen` is not set (it is off as shipped) or "
+              "Prometheus has another name for the job: see METRICS."},
+    Paragraph{
+        "WebhookdStoreFull",
+        "`whctl doctor` and the record `store_full` say whether the quota or the disk is the cause. The quota: see "
+        "what waits (`whctl list -o wide`), raise `store.quota` (needs a restart), cancel what nobody wants any "
+        "more with `whctl cancel --webhook W`, or delete the webhook. The disk: free it; `store.disk_reserve` is "
+        "the line. Events are taken again by themselves."},
+    Paragraph{"WebhookdStoreFilling",
+              "The same, in time. Settled messages fill a busy store up to `retention.max_bytes`, nine tenths of the "
+              "quota, and stay there: that is healthy, and does not ring. It rings above 93 %, or above 80 % when more "
+              "than half of the messages wait, because waiting ones are never removed. A single receiver that is away "
+              "is the usual reason. Who sets `retention.max_bytes` above 93 % of the quota should raise the line."},
     Paragraph{"WebhookdDamagedRecords",
               "The disk lies, or did: look at the kernel's log. What is damaged is named in "
               "`store_record_damaged`. Stop the daemon, copy the data directory away, and "
-              "restore a backup on another disk."},
+              "restore a backup on another disk. The count is of this process: it rings until the daemon was started "
+              "anew and finds no damage."},
     Paragraph{"WebhookdSlowCommits",
               "Another user of the disk, or a disk that is about to fail. The store belongs on a "
               "local disk: network file systems are refused."},
-    Paragraph{"WebhookdLateDeliveries",
-              "`webhookd_attempts_in_flight` at its bound: raise `delivery.max_in_flight`. "
-              "Few in flight: receivers have small windows or rates, see `whctl list -o wide`."},
+    Paragraph{
+        "WebhookdLateDeliveries",
+        "`webhookd_attempts_in_flight` at its bound: raise `delivery.max_in_flight`. "
+        "Few in flight: receivers have small windows or rates, see `whctl list -o wide`. Receivers that are away do "
+        "not count: what waits for a probe is late by their doing."},
+    Paragraph{
+        "WebhookdMessagesFailed",
+        "Their receivers will not get them any more: `expired` after a whole retry window of failures, `gone` "
+        "after an answer 410, which also made the webhook inactive. `whctl logs --status failed --since 1h` "
+        "lists them with the failures; once a receiver is mended, `whctl retry --webhook W --status failed` opens "
+        "new windows."},
+    Paragraph{"WebhookdReloadRefused",
+              "`webhookd --check-config` names file, line and key; then `systemctl reload webhookd`. Until then the "
+              "daemon goes on with the settings that it has, and would not start anew."},
     Paragraph{"WebhookdFailingAttempts",
               "`whctl top` or `whctl logs --status retrying` says why. One kind of outcome "
               "for all webhooks at once is this side: `dns` the resolver, `connect` and "
@@ -116,9 +158,10 @@ constexpr std::array recipes = {
               "expired, attempts fail as `tls` and go on being retried. The date is that of the latest answer, so it "
               "moves with the first delivery after the renewal."},
     Paragraph{"WebhookdEndpointsDown",
-              "`whctl list -o wide` names them, `whctl why MESSAGE` what happens next. When the "
-              "receiver is repaired nothing needs to be done; `whctl ping W --wait` or a retry "
-              "of one message tries at once."},
+              "`whctl list -o wide` names them, `whctl why MESSAGE` what happens next. When the receiver is repaired "
+              "nothing needs to be done: the next probe, at most five minutes later, finds out. `whctl retry MESSAGE` "
+              "makes that probe due, with this message, though no sooner than 5 s after the latest failure; a ping "
+              "waits for the next probe like everything else."},
     Paragraph{"WebhookdShortages",
               "Descriptors, memory or local ports of this machine. Nothing counts against the "
               "receivers, and messages go out within seconds once there is room."},
@@ -154,6 +197,72 @@ void add_service(Mdoc& page) {
           "next start, under the same id.");
 }
 
+void add_backups(Mdoc& page) {
+  page.section("BACKUP AND RESTORE")
+      .paragraph(
+          "`whctl backup FILE` needs the role admin, and takes a consistent copy while the daemon goes on. There must "
+          "be "
+          "as much room again beside the store, besides `store.disk_reserve`. FILE takes its name when it is complete, "
+          "with mode 0600, and without a master key holds the signing secrets. Keep it on another machine, with the "
+          "configuration and apart from the master key. Every night, one for each day of the week, by two units in "
+          "/etc/systemd/system; first webhookd-backup.service:")
+      .literal({"[Unit]", "Description=Backup of webhookd", "[Service]", "Type=oneshot", "UMask=0077",
+                "ExecStart=/bin/sh -c 'exec whctl backup /var/backups/webhookd-$$(date +%%u).backup'"})
+      .paragraph("Then webhookd-backup.timer, and `systemctl enable --now webhookd-backup.timer`:")
+      .literal({"[Timer]", "OnCalendar=03:00", "RandomizedDelaySec=10m", "Persistent=true", "[Install]",
+                "WantedBy=timers.target"})
+      .paragraph("Or by cron, in /etc/cron.d/webhookd, where a percent sign has to be escaped:")
+      .literal({"0 3 * * * root umask 077; whctl -q backup /var/backups/webhookd-$(date +\\%u).backup"})
+      .paragraph("An alert for Prometheus that rings when backups were made and stopped, over restarts of the daemon:")
+      .literal({"time() - max_over_time(webhookd_backup_last_success_timestamp_seconds[14d]) > 2 * 86400"})
+      .paragraph(
+          "To restore, stop the daemon and its socket, and do it as the daemon's user, whose files they become; as "
+          "root "
+          "they would be root's, and the daemon could not open them. The backup has to be readable by that user, so a "
+          "copy of it is made:")
+      .literal({"systemctl stop webhookd.socket webhookd.service",
+                "install -o webhookd -m 0600 /var/backups/webhookd-3.backup /var/lib/webhookd/to-restore",
+                "runuser -u webhookd -- webhookd --config /etc/webhookd/webhookd.toml \\",
+                "    --data-dir /var/lib/webhookd --restore /var/lib/webhookd/to-restore",
+                "rm /var/lib/webhookd/to-restore", "systemctl start webhookd.socket webhookd.service", "whctl check"})
+      .paragraph(
+          "Everything in the backup is verified before anything changes, and the store that was there is kept as "
+          "`store.before-restore-TIME`: remove it when you will not go back. What waited in the backup is sent again "
+          "under its own ids. After a restore as root by mistake: `chown -R webhookd: /var/lib/webhookd`.");
+}
+
+void add_upgrades(Mdoc& page) {
+  page.section("UPGRADE AND GOING BACK")
+      .paragraph(
+          "`apt install ./webhookd_VERSION_ARCH.deb` starts the daemon anew; clients queue at the socket meanwhile. "
+          "Make "
+          "a backup first. When the schema of the store is a new one, the start copies the store to "
+          "`/var/lib/webhookd/store.schema-N`, migrates it, and logs `store_migrated`: there must be room for it "
+          "twice.")
+      .paragraph(
+          "A version that does not know the schema refuses to start and names both. To go back, install the older "
+          "version and give it the copy; what was accepted and delivered since the upgrade is lost, so some "
+          "messages are sent again:")
+      .literal({"systemctl stop webhookd.socket webhookd.service", "cd /var/lib/webhookd",
+                "mv store store.newer && mv store.schema-N store",
+                "apt install --allow-downgrades ./webhookd_OLDER_ARCH.deb",
+                "systemctl start webhookd.socket webhookd.service"})
+      .paragraph("Remove `store.schema-N` and `store.newer` when you will not go back: nobody else does.");
+  page.section("MOVING TO ANOTHER MACHINE")
+      .paragraph(
+          "Stop the daemon and its socket on the old machine first, so that nothing is delivered twice, and leave them "
+          "disabled. Install the same version on the new one, stop it there, and carry over `/etc/webhookd` with the "
+          "files that webhooks name, the master key, and the store: either the whole of `/var/lib/webhookd`, or a "
+          "backup "
+          "that was made after the last event, restored as above. The numbers of users and groups may differ: names in "
+          "`[access]` mean those of the new machine.")
+      .literal({"systemctl disable --now webhookd.socket webhookd.service   # the old one",
+                "systemctl stop webhookd.socket webhookd.service            # the new one",
+                "rsync -aS OLD:/etc/webhookd/ /etc/webhookd/",
+                "rsync -aS --delete OLD:/var/lib/webhookd/ /var/lib/webhookd/", "chown -R webhookd: /var/lib/webhookd",
+                "systemctl start webhookd.socket webhookd.service", "whctl doctor"});
+}
+
 void add_secrets(Mdoc& page) {
   page.section("SECRETS AT REST")
       .paragraph(
@@ -170,11 +279,23 @@ void add_secrets(Mdoc& page) {
           "it "
           "a backup opens for nobody. There is no way back to a store that is not sealed.")
       .paragraph(
-          "To replace the key, put the next one beside it with `.next` behind its name (of a credential: "
-          "`LoadCredential=master_key.next:...`, and restart), seal everything with it, and move it over the old one:")
-      .literal({"openssl rand -hex 32 > /etc/webhookd/master_key.next; chown webhookd: /etc/webhookd/master_key.next",
-                "whctl secret rotate-master --dry-run", "whctl secret rotate-master",
-                "mv /etc/webhookd/master_key.next /etc/webhookd/master_key"})
+          "To replace the key, put the next one beside it with `.next` behind its name, seal everything with it, and "
+          "move it over the old one:")
+      .literal({"umask 077; openssl rand -hex 32 > /etc/webhookd/master_key.next",
+                "chown webhookd: /etc/webhookd/master_key.next", "whctl secret rotate-master --dry-run",
+                "whctl secret rotate-master", "mv /etc/webhookd/master_key.next /etc/webhookd/master_key"})
+      .paragraph(
+          "Of a credential the next key is one as well, for as long as the rotation takes. The line has to go before "
+          "the next start, because systemd starts no unit whose credential has no file:")
+      .literal(
+          {"systemctl edit webhookd   # below [Service]: LoadCredential=master_key.next:/etc/webhookd/master_key.next",
+           "systemctl restart webhookd", "whctl secret rotate-master",
+           "mv /etc/webhookd/master_key.next /etc/webhookd/master_key",
+           "systemctl edit webhookd   # without that line again", "systemctl restart webhookd"})
+      .paragraph(
+          "A next key that cannot be used, because others may read it or because it is no key, is logged at the start "
+          "as "
+          "`master_key_next_unusable` and refuses a rotation, nothing else.")
       .paragraph(
           "Sealing anew is one transaction: a kill at any moment leaves the store sealed with the one key or with the "
           "other, and while both files are there the daemon starts with whichever it needs.")
@@ -189,7 +310,13 @@ void add_metrics(Mdoc& page) {
   page.section("METRICS")
       .paragraph(
           "`GET /metrics` on the socket, and on the loopback port that `metrics.listen` names, answers in the text "
-          "format of Prometheus. No label names a webhook. Dashboard and alert rules are in `/usr/share/doc/webhookd`.")
+          "format of Prometheus. No label names a webhook. Dashboard and alert rules are in `/usr/share/doc/webhookd`. "
+          "The port is off as shipped. The alerts count on a job of the name `webhookd`; in webhookd.toml (needs a "
+          "restart), and in prometheus.yml on the same machine:")
+      .literal({"[metrics]", "listen = \"127.0.0.1:9464\""})
+      .literal({"scrape_configs:", "  - job_name: webhookd",
+                "    static_configs:", "      - targets: [\"127.0.0.1:9464\"]",
+                "rule_files:", "  - /usr/share/doc/webhookd/webhookd-alerts.yml"})
       .begin_list();
   for (const server::Metric& metric : server::metrics()) {
     std::string prose = std::string(metric.help) + " (" + std::string(server::to_string(metric.kind)) + ")";
@@ -229,6 +356,8 @@ ManualPage operations_page() {
   add_list(page, failures);
   page.section("RECIPES").paragraph("By the alert that rings.");
   add_list(page, recipes);
+  add_backups(page);
+  add_upgrades(page);
   add_secrets(page);
   add_metrics(page);
   add_log_events(page);
