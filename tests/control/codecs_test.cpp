@@ -294,6 +294,8 @@ TEST_CASE("bad events name the field") {
 }
 
 TEST_CASE("data may nest 128 levels, whatever surrounds it") {
+  const std::string deep = R"({"type":"a.b","data":)" + std::string(129, '[') + std::string(129, ']') + "}";
+  CHECK(read_event(deep, 1000).error().detail.find("at most 128 levels") != std::string::npos);
   const auto with_depth = [](std::size_t levels) {
     return R"({"type":"a.b","data":)" + std::string(levels, '[') + std::string(levels, ']') + "}";
   };
