@@ -104,6 +104,14 @@ TEST_CASE("a prefix that fits several webhooks lists them") {
   CHECK(both.json()["errors"].size() == 2);
   CHECK(both.body.find(first) != std::string::npos);
   CHECK(both.body.find(second) != std::string::npos);
+TEST_CASE("of a prefix that fits very many, ten are listed, and that there are more is said") {
+  const Daemon daemon;
+  for (int i = 0; i < 11; ++i) {
+    daemon.add_webhook("hook " + std::to_string(i));
+  }
+  const Json several = daemon.call("GET", "/v1/webhooks/wh_0").json();
+  CHECK(several["errors"].size() == 10);
+  CHECK(several["detail"].get<std::string>().ends_with(", and more"));
 }
 
 TEST_CASE("a display name may hold anything that a path can carry") {
