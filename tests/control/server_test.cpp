@@ -254,6 +254,8 @@ TEST_CASE("webhooks are filtered, sorted and paged, and a cursor survives change
   CHECK(names(daemon.call("GET", "/v1/webhooks?sort=name").json()) == "alpha bravo Charlie delta echo ");
   CHECK(names(daemon.call("GET", "/v1/webhooks?status=inactive").json()) == "echo ");
   CHECK(names(daemon.call("GET", "/v1/webhooks?search=CHA").json()) == "Charlie ");
+  const std::string id = daemon.call("GET", "/v1/webhooks/Charlie").json()["id"];
+  CHECK(names(daemon.call("GET", "/v1/webhooks?search=" + id).json()) == "Charlie ");
   const Json first = daemon.call("GET", "/v1/webhooks?sort=name&limit=2").json();
   CHECK(names(first) == "alpha bravo ");
   daemon.call("DELETE", "/v1/webhooks/bravo");
