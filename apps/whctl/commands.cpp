@@ -454,7 +454,7 @@ std::vector<Command> tool_commands() {
       {"verify",
        "checks a Standard Webhooks signature of standard input, offline",
        {},
-       {{"secret-file", 0, "FILE", "secrets, one a line", Role::file, required},
+       {{"secret-file", 0, "FILE", "secrets, or public keys (whpk_), one a line", Role::file, required},
         {"id", 0, "ID", "the webhook-id header", Role::text, required},
         {"timestamp", 0, "T", "the webhook-timestamp header", Role::number, required},
         {"signature", 0, "S", "the webhook-signature header", Role::text, required}},

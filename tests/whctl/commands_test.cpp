@@ -43,6 +43,12 @@ struct Typed {
   std::array<int, 2> ends{};
 };
 
+void write_file(const std::string& path, const std::string& text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  REQUIRE(::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  ::close(file);
+}
+
 }  // namespace
 
 TEST_CASE("without a daemon every command that needs one exits 6 and names the socket") {
@@ -457,10 +463,7 @@ TEST_CASE("what is signed verifies, and what was changed does not") {
   std::string folder = "/tmp/whctl_sign_XXXXXX";
   REQUIRE(::mkdtemp(folder.data()) != nullptr);
   const std::string file = folder + "/key";
-  const int key = ::open(file.c_str(), O_WRONLY | O_CREAT, 0600);
-  const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
-  REQUIRE(::write(key, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()));
-  ::close(key);
+  write_file(file, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
   // The example of the Standard Webhooks libraries.
   const std::string body = R"({"test": 2432232314})";
   const std::vector<std::string> about{"--secret-file", file,        "--id", "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -474,6 +477,14 @@ TEST_CASE("what is signed verifies, and what was changed does not") {
   CHECK(run_on({"sign", "-q"}, body).out == signature + "\n");
   CHECK(run_on({"verify", "--signature", signature}, body).code == 0);
   CHECK(run_on({"verify", "--signature", signature}, body + " ").code == 1);
+  // RFC 8032, the second half of whose pair is public.
+  write_file(file, "whsk_xaqN9D+fg3vtt0QvMdy3sWbThTUHbwlLhc46LgtEWPc=\n");
+  const auto by_pair = run_on({"sign", "-q"}, body).out;
+  CHECK(by_pair.starts_with("v1a,"));
+  write_file(file, "whpk_/FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU=\n");
+  CHECK(run_on({"verify", "--signature", by_pair.substr(0, by_pair.size() - 1)}, body).code == 0);
+  CHECK(run_on({"verify", "--signature", by_pair.substr(0, by_pair.size() - 1)}, body + " ").code == 1);
+  CHECK(run_on({"sign"}, body).code == 2);
   ::unlink(file.c_str());
   ::rmdir(folder.c_str());
 }
@@ -536,6 +547,22 @@ TEST_CASE("changes behind a cursor are asked for with all filters, and printed o
   const auto whole = bench.run(
       {"logs", "orders", "--status", "failed", "--code", "5xx", "--after-cursor", "abc", "-n", "2", "-o", "json"});
   CHECK(whole.out.find(R"("next_cursor": "abd")") != std::string::npos);
+}
+
+TEST_CASE("lines of the history have a cursor, as those of changes have, and a wrong one is its file's fault") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/stream?follow=false", 200, "{\"cursor\":\"abc\"}\n");
+  bench.daemon.answer("GET /v1/messages?limit=1", 200, items(message));
+  bench.daemon.answer("GET /v1/stream?after=abc", 400, R"({"code":"forbidden","detail":"enough"})");
+  const auto ran = bench.run({"logs", "-f", "-n", "1", "-o", "jsonl", "--fields", "id,cursor"});
+  CHECK(ran.out == "{\"id\":\"msg_0000000000001\",\"cursor\":\"abc\"}\n");
+  const std::string file = bench.daemon.socket_path() + ".cursor";
+  write_file(file, "zzz\n");
+  bench.daemon.answer("GET /v1/stream?after=zzz&follow=false", 400,
+                      R"({"code":"invalid_request","detail":"x","errors":[{"pointer":"?after",)"
+                      R"("detail":"after: is not a cursor that we gave"}]})");
+  CHECK(bench.run({"logs", "--cursor-file", file}).err == "whctl: " + file + ": after: is not a cursor that we gave\n");
+  ::unlink(file.c_str());
 }
 
 TEST_CASE("logs refuses what has no meaning for changes") {
