@@ -257,7 +257,7 @@ std::string text_of(const Line& line, const OutputOptions& options) {
                 {or_absent(line.id)},
                 {line.signature, signature_tone},
                 {status_text(line.status), is_good ? Tone::good : Tone::bad}};
-  if (!options.is_terminal) return tab_separated({row});
+  if (!options.is_terminal) return tab_separated({row}, options.has_color);
   std::string text;
   for (const auto& cell : row) text += (text.empty() ? "" : "  ") + in_tone(cell.text, cell.tone, options.has_color);
   return text + "\n" + body_text(line.body);

@@ -54,7 +54,8 @@ const View& webhook_view() {
                           {"Waiting", "waiting"},
                           {"Version", "version"},
                           {"Created", "created_at", Look::time},
-                          {"Updated", "updated_at", Look::time}}};
+                          {"Updated", "updated_at", Look::time}},
+                         std::vector<std::string_view>{}};
   return view;
 }
 
@@ -98,7 +99,8 @@ const View& message_view() {
                           {"Cancelled by", "cancelled_by.uid"},
                           {"Cancel reason", "cancelled_by.reason"},
                           {"Retried by", "retried_by.uid"},
-                          {"Retry reason", "retried_by.reason"}}};
+                          {"Retry reason", "retried_by.reason"}},
+                         std::vector<std::string_view>{"cursor"}};
   return view;
 }
 

@@ -75,6 +75,15 @@ TEST_CASE("version and help need no daemon") {
             .out.starts_with("whctl create: makes a webhook and prints its id\n\nExamples:\n"));
   CHECK(run_tool({"create", "--help"}, {}).out == run_tool({"help", "create"}, {}).out);
   CHECK(run_tool({}, {}).code == 2);
+TEST_CASE("a field may be named as the heading of its column, and an unknown one is refused for an empty list, too") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(webhook));
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(""));
+  CHECK(bench.run({"list", "--fields", "name", "-o", "jsonl"}).out == "{\"display_name\":\"orders\"}\n");
+  CHECK(bench.run({"list", "--fields", "failed_24h,retry.max,tls"}).code == 0);
+  const auto ran = bench.run({"list", "--fields", "nope"});
+  CHECK(ran.code == 2);
+  CHECK(ran.err == "whctl: --fields: there is no member \"nope\"\n");
 }
 
 TEST_CASE("a list is tab-separated for a script and an aligned table on a terminal") {
