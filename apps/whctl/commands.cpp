@@ -487,7 +487,12 @@ std::vector<Command> tool_commands() {
        "Keys: up and down choose a failure, enter opens it, r retries it, c cancels it, space or p stops the view and "
        "lets "
        "it go on, q leaves."},
-      {"status", "shows the daemon: version, uptime, store, queue", {}, {}, {{"whctl status", ""}}, show_status},
+      {"status",
+       "shows the daemon: version, uptime, store, queue, and the health of the endpoints",
+       {},
+       {},
+       {{"whctl status", ""}},
+       show_status},
       {"backup",
        "writes a consistent copy of the store, while the daemon goes on",
        {{"FILE", Role::file, "where; it is replaced when the copy is complete"}},

@@ -240,9 +240,9 @@ const View& status_view() {
                                            {"Master key", "store.master_key"},
                                            {"Directory", "store.directory"},
                                            {"Disk free", "store.disk_free_bytes", Look::bytes},
-                                           {"Full", "store.full"},
+                                           {"Full", "store.full", Look::tally},
                                            {"Commits", "store.commits"},
-                                           {"Damaged records", "store.damaged_records"},
+                                           {"Damaged records", "store.damaged_records", Look::tally},
                                            {"In flight", "engine.in_flight"},
                                            {"Ready", "engine.ready"},
                                            {"Unsettled", "engine.unsettled"},
@@ -250,7 +250,10 @@ const View& status_view() {
                                            {"Successes", "engine.successes"},
                                            {"Failures", "engine.failures"},
                                            {"Accepted", "engine.accepted"},
-                                           {"Next due", "engine.next_due", Look::time}};
+                                           {"Next due", "engine.next_due", Look::time},
+                                           {"Endpoints up", "health.up", Look::tally},
+                                           {"Endpoints throttled", "health.throttled", Look::tally},
+                                           {"Endpoints down", "health.down", Look::tally}};
   static const View view{"version", "version", columns, columns};
   return view;
 }

@@ -657,6 +657,7 @@ TEST_CASE("the status tells version, clock, store and engine") {
   CHECK(status["store"]["waiting"] == 0);
   CHECK(status["engine"]["accepted"] == 1);
   CHECK(status["engine"]["successes"] == 1);
+  CHECK(status["health"] == Json{{"up", 1}, {"throttled", 0}, {"down", 0}});
 }
 
 TEST_CASE("a test clock is advanced, any other is not") {

@@ -75,6 +75,25 @@ TEST_CASE("version and help need no daemon") {
             .out.starts_with("whctl create: makes a webhook and prints its id\n\nExamples:\n"));
   CHECK(run_tool({"create", "--help"}, {}).out == run_tool({"help", "create"}, {}).out);
   CHECK(run_tool({}, {}).code == 2);
+TEST_CASE("colour that was asked for comes without a terminal as well, in the same tab-separated lines") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(webhook));
+  bench.daemon.answer("GET /v1/webhooks/orders", 200, webhook);
+  bench.daemon.answer("GET /v1/messages?limit=50", 200, items(message));
+  bench.daemon.answer("GET /v1/status", 200, R"({"version":"0.1.0","health":{"up":3,"throttled":0,"down":2}})");
+  CHECK(bench.run({"list", "--color", "always"}).out ==
+        "wh_0000000000001\torders\thttps://o.example/x\ta.b,c.*\t\x1b[32mactive\x1b[0m\n");
+  CHECK(bench.run({"logs", "--color", "always"}).out.find("\t\x1b[31mfailed\x1b[0m\t") != std::string::npos);
+  CHECK(bench.run({"show", "orders", "--color=always"}).out.find("\nstatus\t\x1b[32mactive\x1b[0m\n") !=
+        std::string::npos);
+  const auto status = bench.run({"status", "--color=always"}).out;
+  CHECK(status.find("\nhealth.up\t\x1b[32m3\x1b[0m\nhealth.throttled\t0\nhealth.down\t\x1b[31m2\x1b[0m\n") !=
+        std::string::npos);
+  bench.setting.environment = {{"WHCTL_SOCKET", bench.daemon.socket_path()}, {"CLICOLOR_FORCE", "1"}};
+  CHECK(bench.run({"list"}).out.ends_with("\t\x1b[32mactive\x1b[0m\n"));
+  CHECK(bench.run({"list", "--color", "never"}).out.ends_with("\tactive\n"));
+}
+
 TEST_CASE("a field may be named as the heading of its column, and an unknown one is refused for an empty list, too") {
   Bench bench;
   bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(webhook));
