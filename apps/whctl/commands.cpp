@@ -632,6 +632,7 @@ const std::vector<Flag>& global_flags() {
       {"yes", 'y', "", "yes to every question"},
       {"no-input", 0, "", "ask nothing"},
       {"help", 'h', "", "explain the command"},
+      {"version", 0, "", "print the version"},
   };
   return flags;
 }

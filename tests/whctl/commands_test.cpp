@@ -75,6 +75,10 @@ TEST_CASE("version and help need no daemon") {
             .out.starts_with("whctl create: makes a webhook and prints its id\n\nExamples:\n"));
   CHECK(run_tool({"create", "--help"}, {}).out == run_tool({"help", "create"}, {}).out);
   CHECK(run_tool({}, {}).code == 2);
+  CHECK(run_tool({"--version"}, {}).out == "whctl 0.1.0\n");
+  CHECK(run_tool({"help", "nope"}, {}).err == "whctl: nope: unknown command\nhint: `whctl help` lists the commands\n");
+}
+
 TEST_CASE("colour that was asked for comes without a terminal as well, in the same tab-separated lines") {
   Bench bench;
   bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(webhook));
