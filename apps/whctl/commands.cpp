@@ -591,15 +591,16 @@ std::vector<Command> tool_commands() {
        {{"whctl completion bash > whctl.bash", "then `source whctl.bash`, or put it where the shell looks"},
         {"whctl completion zsh > _whctl", "into a directory of $fpath"},
         {"whctl completion fish > whctl.fish", "into ~/.config/fish/completions"}},
-       print_completion},
-      {"version", "prints the version", {}, {}, {{"whctl version", ""}}, show_version},
+       print_completion,
+       Manner::itself},
+      {"version", "prints the version", {}, {}, {{"whctl version", ""}}, show_version, Manner::itself},
       {"help",
        "explains a command",
        {{"COMMAND", Role::command, "which; all without", optional, repeated}},
        {},
        {{"whctl help create", ""}},
        show_help,
-       Manner::paged},
+       Manner::itself},
   };
 }
 

@@ -59,6 +59,7 @@ struct Example {
 enum class Manner {
   plain,
   paged,   // may be long: goes through the pager when both ends are a terminal
+  itself,  // about the tool: paged, and not held up by a broken configuration file
   hidden,  // for programs; in no help, page or completion
 };
 
