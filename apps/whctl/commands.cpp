@@ -89,6 +89,8 @@ const Argument webhook_argument{"WEBHOOK", Role::webhook, "id, unique id prefix,
 const Argument webhooks_argument{"WEBHOOK", Role::webhook, "ids, unique id prefixes, or display names", required,
                                  repeated};
 const Argument messages_argument{"MESSAGE", Role::message, "ids or unique id prefixes", optional, repeated};
+const Argument cancelled_argument{"MESSAGE", Role::cancellable, "ids or unique id prefixes; or ids of tasks", optional,
+                                  repeated};
 const Argument type_argument{"TYPE", Role::event_type, "a type of the catalogue"};
 const Flag wait_timeout_flag{"timeout", 0, "D", "with --wait: at most this long; for ever by default", Role::duration};
 
@@ -314,7 +316,7 @@ std::vector<Command> message_commands() {
        bulk_about},
       {"cancel",
        "ends waiting messages, or stops a task",
-       {messages_argument},
+       {cancelled_argument},
        bulk_flags(),
        {{"whctl cancel msg_0000000000000", ""},
         {"whctl cancel --webhook orders --event api.update", "asks on a terminal; elsewhere it needs --yes", 2},
@@ -330,7 +332,7 @@ std::vector<Command> message_commands() {
        explain_message},
       {"wait",
        "waits until messages, or all messages of events, have settled, or tasks have ended",
-       {{"ID", Role::subject, "messages, events or tasks", required, repeated}},
+       {{"ID", Role::awaitable, "messages, events or tasks", required, repeated}},
        {{"timeout", 0, "D", "at most this long; for ever by default", Role::duration}},
        {{"whctl wait evt_0000000000000 --timeout 1m", "exits 0 when all were delivered, 8 when one failed"}},
        wait_for_subjects},

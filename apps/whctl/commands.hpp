@@ -18,7 +18,9 @@ enum class Role {
   webhook,
   message,
   event,
-  subject,
+  subject,      // a webhook, message or event
+  awaitable,    // a message, event or task
+  cancellable,  // a message that waits, or a task that runs
   event_type,
   event_pattern,
   command,
