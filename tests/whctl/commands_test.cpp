@@ -363,6 +363,53 @@ TEST_CASE("wait gives up after its timeout with exit code 7") {
   CHECK(ran.err == "whctl: msg_1: did not settle within 20ms\n");
 }
 
+TEST_CASE("wait for a task gives up after its timeout, too") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/tasks/task_1", 200, R"({"id":"task_1","state":"running","total":5,"done":1})");
+  const auto ran = bench.run({"wait", "task_1", "--timeout", "20ms"});
+  CHECK(ran.code == 7);
+  CHECK(ran.err.ends_with("whctl: task_1: did not end within 20ms\n"));
+}
+
+TEST_CASE("a wait survives a daemon that goes away for less than --wait-daemon") {
+  Bench bench;
+  bench.daemon.answer_raw("GET /v1/messages/msg_1/wait?timeout=30", "");
+  bench.daemon.answer("GET /v1/messages/msg_1/wait?timeout=30", 503, R"({"code":"unavailable","detail":"stopping"})");
+  bench.daemon.answer("GET /v1/messages/msg_1/wait?timeout=30", 200, R"({"id":"msg_1","status":"success"})");
+  CHECK(bench.run({"wait", "msg_1", "--wait-daemon", "20s"}).code == 0);
+  bench.daemon.answer_raw("GET /v1/messages/msg_2/wait?timeout=30", "");
+  CHECK(bench.run({"wait", "msg_2"}).code == 6);
+}
+
+TEST_CASE("what was accepted is printed also when the wait for it comes to nothing") {
+  Bench bench;
+  bench.daemon.answer("POST /v1/events", 201, R"({"id":"evt_1","message_count":1})");
+  bench.daemon.answer("GET /v1/events/evt_1/wait?timeout=1", 408, R"({"code":"wait_timeout","detail":"later"})");
+  const auto whole = bench.run({"emit", "a.b", "-d", "1", "--wait", "--timeout", "20ms", "-o", "jsonl"});
+  CHECK(whole.code == 7);
+  CHECK(whole.out == "{\"id\":\"evt_1\",\"message_count\":1}\n");
+  CHECK(whole.err.starts_with("waiting for evt_1\n"));
+  bench.daemon.answer("POST /v1/webhooks/orders/ping", 202, R"({"id":"evt_2","messages":[{"id":"msg_2"}]})");
+  bench.daemon.answer("GET /v1/messages/msg_2/wait?timeout=1", 408, R"({"code":"wait_timeout","detail":"later"})");
+  bench.daemon.answer("GET /v1/messages/msg_2/wait?timeout=30", 200, R"({"id":"msg_2","status":"success"})");
+  const auto timed = bench.run({"ping", "orders", "--wait", "--timeout", "20ms"});
+  CHECK(timed.code == 7);
+  CHECK(timed.out == "msg_2\n");
+  const auto patient = bench.run({"ping", "orders", "--wait"});
+  CHECK(patient.code == 0);
+  CHECK(patient.out == "msg_2\n");
+  CHECK(patient.err.starts_with("waiting until it is delivered, or has failed at the end of"));
+}
+
+TEST_CASE("an event that no webhook wants is said, because there is nothing to wait for") {
+  Bench bench;
+  bench.daemon.answer("POST /v1/events", 201, R"({"id":"evt_1","message_count":0,"messages":[]})");
+  bench.daemon.answer("GET /v1/events/evt_1/wait?timeout=30", 200, R"({"id":"evt_1","message_count":0,"messages":[]})");
+  const auto ran = bench.run({"emit", "a.b", "-d", "1", "--wait"});
+  CHECK(ran.code == 0);
+  CHECK(ran.err == "no webhook wants it: there is nothing to wait for\n");
+}
+
 TEST_CASE("a batch reports refused lines by their number, counts blank ones, and exits 10") {
   Bench bench;
   bench.daemon.answer("POST /v1/events", 200,
