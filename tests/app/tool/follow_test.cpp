@@ -177,6 +177,24 @@ TEST_CASE("logs -f shows the latest, then every change once, goes on over a rest
   CHECK(told.find("the daemon went away; going on when it is back") != std::string::npos);
 }
 
+TEST_CASE("whoever follows with a history goes on behind the cursor of its last line") {
+  Daemon daemon;
+  const CountingReceiver receiver;
+  Api(daemon.socket()).create_webhook(webhook_to(receiver, "orders"));
+  const std::string first = Api(daemon.socket()).emit("subscription.create").at(0);
+  REQUIRE(daemon.whctl({"wait", first}).exit_code == 0);
+  std::string cursor;
+  {
+    Follower follower(daemon, {"logs", "-f", "-n", "1", "-o", "jsonl", "--fields", "id,status,cursor"});
+    REQUIRE(eventually([&] { return !json_lines(follower.out()).empty(); }));
+    CHECK(json_lines(follower.out()).front()["id"] == first);
+    cursor = json_lines(follower.out()).front()["cursor"];
+  }
+  const std::string second = Api(daemon.socket()).emit("subscription.create").at(0);
+  REQUIRE(daemon.whctl({"wait", second}).exit_code == 0);
+  CHECK(daemon.tell({"logs", "-q", "--after-cursor", cursor}) == second);
+}
+
 TEST_CASE("a wait goes on over a restart of the daemon within --wait-daemon, and gives up without") {
   Daemon daemon;
   std::atomic<int> code = 503;
