@@ -52,6 +52,8 @@ const View& webhook_view() {
                           {"Health", "health", Look::word},
                           {"Certificate expires", "certificate_expires_at", Look::time},
                           {"Waiting", "waiting"},
+                          {"Failed 24h", "failed_last_day"},
+                          {"Last success", "last_success_at", Look::time},
                           {"Version", "version"},
                           {"Created", "created_at", Look::time},
                           {"Updated", "updated_at", Look::time}},
@@ -128,7 +130,19 @@ const View& task_view() {
                                            {"STARTED", "started_at", Look::time, stays, wide},
                                            {"ENDED", "ended_at", Look::time, stays, wide},
                                            {"REASON", "reason", Look::text, shrinks, wide}};
-  static const View view{"id", "id", columns, columns};
+  static const View view{"id",
+                         "id",
+                         columns,
+                         {{"Id", "id"},
+                          {"Action", "action"},
+                          {"Webhook", "webhook"},
+                          {"State", "state", Look::word},
+                          {"Done", "done"},
+                          {"Failed", "failed"},
+                          {"Total", "total"},
+                          {"Started", "started_at", Look::time},
+                          {"Ended", "ended_at", Look::time},
+                          {"Reason", "reason"}}};
   return view;
 }
 

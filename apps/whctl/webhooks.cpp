@@ -170,7 +170,7 @@ Result<ExitCode> rotate_secret(Session& session, const Invocation& invocation) {
   protocol::JsonWriter json(body);
   json.begin_object();
   if (invocation.has("grace")) {
-    const auto grace = duration_value(invocation, "grace");
+    const auto grace = span_value(invocation, "grace");
     if (!grace) return grace.error();
     json.name("grace").seconds(*grace);
   }

@@ -104,6 +104,8 @@ TEST_CASE("a prefix that fits several webhooks lists them") {
   CHECK(both.json()["errors"].size() == 2);
   CHECK(both.body.find(first) != std::string::npos);
   CHECK(both.body.find(second) != std::string::npos);
+}
+
 TEST_CASE("of a prefix that fits very many, ten are listed, and that there are more is said") {
   const Daemon daemon;
   for (int i = 0; i < 11; ++i) {

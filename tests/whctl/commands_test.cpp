@@ -211,8 +211,8 @@ TEST_CASE("--if-not-exists gives the id of the webhook that has the name") {
 TEST_CASE("edit sends a merge patch, and nothing to change is a usage failure") {
   Bench bench;
   bench.daemon.answer("PATCH /v1/webhooks/orders", 200, webhook);
-  CHECK(bench.run({"edit", "orders", "--name", "o2", "--rate", "none", "--remove-header", "X-A"}).code == 0);
-  CHECK(bench.last().body == R"({"display_name":"o2","rate":null,"headers":{"X-A":null}})");
+  CHECK(bench.run({"edit", "orders", "--name", "o2", "--rate", "none", "--header", "X-A: b"}).code == 0);
+  CHECK(bench.last().body == R"({"display_name":"o2","rate":null,"headers":{"X-A":"b"}})");
   CHECK(bench.last().head.find("Content-Type: application/merge-patch+json") != std::string::npos);
   CHECK(bench.run({"edit", "orders"}).code == 2);
 }
@@ -231,11 +231,24 @@ TEST_CASE("adding and removing event types sends the list with If-Match, and sta
   CHECK(wrong.err == "whctl: --remove-event: \"a.bb\" is not among its events\nhint: did you mean a.b?\n");
 }
 
+TEST_CASE("a header that is not there cannot be removed") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks/orders", 200, R"({"id":"wh_1","headers":{"X-Team":"a"}})", "ETag: \"4\"\r\n");
+  bench.daemon.answer("PATCH /v1/webhooks/wh_1", 200, webhook);
+  CHECK(bench.run({"edit", "orders", "--remove-header", "x-team"}).code == 0);
+  CHECK(bench.last().body == R"({"headers":{"x-team":null}})");
+  const auto ran = bench.run({"edit", "orders", "--remove-header", "X-Taem"});
+  CHECK(ran.code == 2);
+  CHECK(ran.err == "whctl: --remove-header: \"X-Taem\" is not among its headers\nhint: did you mean X-Team?\n");
+}
+
 TEST_CASE("two conflicts in a row are exit code 5") {
   Bench bench;
   bench.daemon.answer("GET /v1/webhooks/orders", 200, webhook, "ETag: \"4\"\r\n");
   bench.daemon.answer("PATCH /v1/webhooks/wh_0000000000001", 412, R"({"code":"version_mismatch","detail":"edited"})");
-  CHECK(bench.run({"edit", "orders", "--add-event", "x.y"}).code == 5);
+  const auto ran = bench.run({"edit", "orders", "--add-event", "x.y"});
+  CHECK(ran.code == 5);
+  CHECK(ran.err.find("somebody else changed it in the meantime") != std::string::npos);
 }
 
 TEST_CASE("delete without a terminal needs --yes, and says so before anything is asked of the daemon") {
@@ -410,6 +423,61 @@ TEST_CASE("an event that no webhook wants is said, because there is nothing to w
   CHECK(ran.err == "no webhook wants it: there is nothing to wait for\n");
 }
 
+TEST_CASE("one secret may take the place of another at once") {
+  Bench bench;
+  bench.daemon.answer("POST /v1/webhooks/orders/secret/rotate", 200, R"({"secrets":[{"secret":"whsec_x"}]})");
+  for (const char* grace : {"0", "0s"}) {
+    CHECK(bench.run({"secret", "rotate", "orders", "--grace", grace}).code == 0);
+    CHECK(bench.last().body == R"({"grace":0})");
+  }
+}
+
+TEST_CASE("limits in messages are those that count, and what does not go with a batch is said for what it is") {
+  Bench bench;
+  CHECK(bench.run({"create", "a", "--url", "u", "-e", "*", "--max-in-flight", "abc"}).err.find("at most 1024") !=
+        std::string::npos);
+  CHECK(bench.run({"emit", "--batch", "-", "--wait"}).err ==
+        "whctl: --wait: does not go with --batch: only one event is waited for\n");
+  CHECK(bench.run({"backup", "-"}).code == 2);
+  for (const char* format : {"yaml", "csv", "name"}) {
+    const auto ran = bench.run({"export", "-o", format});
+    CHECK(ran.code == 2);
+    CHECK(ran.err.find("TOML or JSON") != std::string::npos);
+  }
+  CHECK(bench.daemon.seen().empty());
+}
+
+TEST_CASE("show of a task is its state") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/tasks/task_1", 200, R"({"id":"task_1","state":"running","total":5,"done":1})");
+  CHECK(bench.run({"show", "task_1"}).out.starts_with("id\ttask_1\n"));
+}
+
+TEST_CASE("a name that is near is a hint, whoever found it, and is said once") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks/A", 404,
+                      R"({"code":"not_found","detail":"there is no webhook A; did you mean a?"})");
+  CHECK(bench.run({"show", "A"}).err == "whctl: there is no webhook A\nhint: did you mean a?\n");
+}
+
+TEST_CASE("what is wrong in a document is said with its file and its place, and once that nothing was changed") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(""));
+  bench.daemon.answer("GET /v1/types?limit=1000", 200, items(""));
+  bench.daemon.answer(
+      "POST /v1/webhooks?dry_run=true", 422,
+      R"({"code":"invalid_field","detail":"x","errors":[{"pointer":"/events","detail":"events: is required"}]})");
+  const std::string document = "[[webhook]]\ndisplay_name = \"a\"\n[[webhook]]\ndisplay_name = \"e\"\n";
+  const std::string said =
+      "whctl: standard input: a: events: is required\nwhctl: standard input: e: events: is required\n";
+  const Typed applied(document);
+  bench.setting.in = applied.ends[0];
+  CHECK(bench.run({"apply", "-f", "-"}).err == said + "hint: nothing was changed\n");
+  const Typed compared(document);
+  bench.setting.in = compared.ends[0];
+  CHECK(bench.run({"diff", "-f", "-"}).err == said);
+}
+
 TEST_CASE("a batch reports refused lines by their number, counts blank ones, and exits 10") {
   Bench bench;
   bench.daemon.answer("POST /v1/events", 200,
@@ -495,11 +563,11 @@ TEST_CASE("what looks like a message's id may be a webhook's name") {
 TEST_CASE("an ambiguous prefix exits 2 with the daemon's candidates") {
   Bench bench;
   bench.daemon.answer("GET /v1/messages/msg_0", 400,
-                      R"({"code":"ambiguous_id","detail":"msg_0 fits several messages: msg_01, msg_02",)"
+                      R"({"code":"ambiguous_id","detail":"msg_0 fits several messages: msg_01, msg_02, and more",)"
                       R"("errors":[{"pointer":"","detail":"msg_01"},{"pointer":"","detail":"msg_02"}]})");
   const auto ran = bench.run({"show", "msg_0"});
   CHECK(ran.code == 2);
-  CHECK(ran.err == "whctl: msg_0 fits several messages: msg_01, msg_02\n  msg_01\n  msg_02\n");
+  CHECK(ran.err == "whctl: msg_0 fits several messages\n  msg_01\n  msg_02\n  and more\n");
 }
 
 TEST_CASE("trigger emits the example with its changes") {
