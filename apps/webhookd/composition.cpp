@@ -20,12 +20,14 @@
 
 #include "base/check.hpp"
 #include "control/protocol/token_codec.hpp"
+#include "control/server/access.hpp"
 #include "control/server/server.hpp"
 #include "crypto/signer.hpp"
 #include "engine/engine.hpp"
 #include "keeping.hpp"
 #include "net/delivery.hpp"
 #include "net/engine_loop.hpp"
+#include "net/tls.hpp"
 #include "options.hpp"
 #include "policies.hpp"
 #include "pulse.hpp"
@@ -228,11 +230,7 @@ Result<void> start_server(House& house, const Settings& settings, const Places& 
 }
 
 // What a reload changes, first what may refuse.
-Result<void> apply_settings(House& house, const Settings& settings, const Places& places, bool dry_run,
-                            LogWriter& log) {
-  if (auto checked = check_settings(settings, places); !checked) {
-    return checked;
-  }
+Result<void> apply_settings(House& house, const Settings& settings, bool dry_run, LogWriter& log) {
   auto policy = egress_policy(settings);
   if (!policy) {
     return policy.error();
@@ -359,17 +357,22 @@ int serve_signals(House& house, Supervisor& supervisor) {
   return signal;
 }
 
-}  // namespace
-
-Result<void> check_settings(const Settings& settings, const Places& places) {
+// All that a start asks of the settings and the files that they name, so that --check-config promises a start.
+Result<void> check_values(const Settings& settings, const Places& places) {
   if (auto keys = read_master_keys(master_key_path(settings)); !keys) {
     return keys.error();
   }
   if (auto policy = egress_policy(settings); !policy) {
     return policy.error();
   }
+  if (auto roots = net::TlsContext::create(settings.egress_ca_file); !roots) {
+    return roots.error();
+  }
   if (auto metrics = metrics_place(settings); !metrics) {
     return metrics.error();
+  }
+  if (auto access = server::Access::resolve(access_lists(settings)); !access) {
+    return access.error();
   }
   if (places.test_clock && plain_directory(places.data_dir) == plain_directory(system_data_dir)) {
     return Error{
@@ -378,6 +381,13 @@ Result<void> check_settings(const Settings& settings, const Places& places) {
         {}};
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> check_settings(const Settings& settings, const Places& places) {
+  auto checked = check_values(settings, places);
+  return checked ? checked : placed(checked.error(), settings);
 }
 
 namespace {
@@ -400,9 +410,15 @@ Result<void> run_daemon(const Settings& settings, const Places& places, ReadSett
   const sigset_t signals = handled_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread: they inherit it
   House house;
+  // Also what needs a restart has to be good, or the next start would fail.
+  const auto read_good = [read = std::move(read), &places]() -> Result<Settings> {
+    auto next = read();
+    const auto checked = next ? check_settings(*next, places) : Result<void>(next.error());
+    return checked ? next : Result<Settings>(checked.error());
+  };
   house.reloader = std::make_unique<Reloader>(
-      settings, std::move(read),
-      [&](const Settings& next, bool dry_run) { return apply_settings(house, next, places, dry_run, log); }, log);
+      settings, read_good,
+      [&](const Settings& next, bool dry_run) { return apply_settings(house, next, dry_run, log); }, log);
   if (auto started = start_house(house, settings, places, supervisor, log); !started) {
     close_house(house);
     return started;

@@ -138,8 +138,10 @@ void add_service(Mdoc& page) {
   page.section("THE SERVICE")
       .paragraph(
           "The package runs `webhookd.service` as the user `webhookd`, behind `webhookd.socket`: clients queue there "
-          "while the daemon is started anew, so a restart refuses nobody. Members of the group `webhookd` may connect; "
-          "what they may do, `[access]` says, and as shipped that is to emit events.")
+          "while the daemon is started anew, so a restart refuses nobody. Everybody on the machine may connect; what "
+          "they may do, `[access]` says by their user id, and as shipped members of the group `webhookd` may emit "
+          "events. "
+          "Who has no role is answered 403.")
       .literal({"adduser alice webhookd", "systemctl reload webhookd", "journalctl -u webhookd WEBHOOK_ID=wh_...",
                 "systemctl edit webhookd   # limits, and anything else of the unit"})
       .paragraph(

@@ -1,5 +1,11 @@
 #include "policies.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "base/check.hpp"
 #include "base/text.hpp"
 
 namespace webhookd::daemon {
@@ -28,6 +34,16 @@ domain::Webhook webhook_defaults(const Settings& settings) {
   webhook.retry = {settings.retry_initial, settings.retry_factor, settings.retry_max, settings.retry_jitter,
                    settings.retry_window};
   return webhook;
+}
+
+server::SchemaMode schema_mode(const std::string& word) {
+  using Mode = server::SchemaMode;
+  constexpr std::array<std::pair<std::string_view, Mode>, 3> modes{
+      {{"off", Mode::off}, {"warn", Mode::warn}, {"enforce", Mode::enforce}}};
+  const auto* const found =
+      std::find_if(modes.begin(), modes.end(), [&](const auto& row) { return row.first == word; });
+  base::check(found != modes.end(), "the table of settings lets no other word in");
+  return found->second;
 }
 
 }  // namespace
@@ -95,10 +111,15 @@ engine::EngineOptions engine_options(const Settings& settings) {
   return options;
 }
 
+server::AccessLists access_lists(const Settings& settings) {
+  return {settings.access_read, settings.access_emit, settings.access_operate, settings.access_admin};
+}
+
 server::LiveOptions live_server_options(const Settings& settings, net::EgressPolicy policy) {
   server::LiveOptions options;
-  options.access = {settings.access_read, settings.access_emit, settings.access_operate, settings.access_admin};
+  options.access = access_lists(settings);
   options.event_data_bytes_max = settings.events_max_size;
+  options.schema_mode = schema_mode(settings.events_schema);
   options.defaults = webhook_defaults(settings);
   options.url_refusal = [policy = std::move(policy)](const domain::Url& url) { return policy.refusal(url); };
   return options;

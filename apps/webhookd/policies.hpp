@@ -14,6 +14,7 @@ namespace webhookd::daemon {
 base::Result<net::EgressPolicy> egress_policy(const Settings& settings);
 // Nothing when metrics.listen is empty.
 base::Result<std::optional<server::MetricsPlace>> metrics_place(const Settings& settings);
+server::AccessLists access_lists(const Settings& settings);
 engine::EngineOptions engine_options(const Settings& settings);
 // `policy` refuses address literals already when a webhook is set.
 server::LiveOptions live_server_options(const Settings& settings, net::EgressPolicy policy);

@@ -153,6 +153,16 @@ const std::vector<Key> all_keys = {
      {},
      "largest data of an event",
      Effect::live},
+    {"events.schema",
+     &Settings::events_schema,
+     "warn",
+     "",
+     "",
+     {"off", "warn", "enforce"},
+     "what becomes of an event whose data does not match the JSON Schema of its type; warn: accepted, and the answer "
+     "says "
+     "what is wrong; enforce: refused. Members that the schema does not know are always allowed",
+     Effect::live},
     {"events.idempotency_window",
      &Settings::events_idempotency_window,
      "1d",
@@ -250,7 +260,7 @@ std::optional<double> read_text(std::string_view text) {
 
 template <class T>
 bool in_range(const Key& key, T value) {
-  return !(value < *read_text<T>(key.lowest)) && !(*read_text<T>(key.highest) < value);
+  return *read_text<T>(key.lowest) <= value && value <= *read_text<T>(key.highest);  // no NaN is
 }
 
 template <class T>
@@ -467,6 +477,15 @@ base::Result<void> read_settings(const std::string& path, Settings& settings) {
     return {};
   }
   return base::Error{base::ErrorCode::invalid_field, base::join(reader.faults(), "\n"), {}};
+}
+
+base::Error placed(base::Error fault, const Settings& settings) {
+  const auto source = settings.sources.find(fault.detail.substr(0, fault.detail.find_first_of(": ")));
+  const bool is_from_file = source != settings.sources.end() && source->second.find(':') != std::string::npos;
+  if (is_from_file) {
+    fault.detail = source->second + ": " + fault.detail;
+  }
+  return fault;
 }
 
 std::vector<protocol::SettingChange> differences(const Settings& before, const Settings& after) {

@@ -49,6 +49,7 @@ struct Settings {
   std::uint64_t resolver_threads = 0;
   Duration resolver_ttl{};
   std::uint64_t events_max_size = 0;
+  std::string events_schema;
   Duration events_idempotency_window{};
   Strings access_read;
   Strings access_emit;
@@ -92,6 +93,8 @@ std::string allowed_values(const Key& key);
 Settings default_settings();
 // Reads a TOML file over `settings`. The error's detail is one line a fault: "FILE:LINE: KEY: what is allowed".
 base::Result<void> read_settings(const std::string& path, Settings& settings);
+// The same of a fault that was found later: the file and line of the key that its detail begins with come first.
+base::Error placed(base::Error fault, const Settings& settings);
 // In the order of the table, values as they are spelled in the file.
 std::vector<protocol::SettingChange> differences(const Settings& before, const Settings& after);
 // `before` with the values of `after` that a reload takes.

@@ -14,6 +14,8 @@ using client::Result;
 
 namespace {
 
+constexpr std::uint64_t warned_lines_shown_max = 5;
+
 class Batch {
  public:
   Batch(Session& session, LineReader lines)
@@ -55,6 +57,7 @@ class Batch {
     if (!answer["id"].is_null()) {
       accepted_ += answer["duplicate"].truth() ? 0 : 1;
       duplicates_ += answer["duplicate"].truth() ? 1 : 0;
+      if (answer["warnings"].is_array()) warn(answer["warnings"], number);
       if (prints_ids()) session_.console().out.line(safe_line(answer["id"].text()));
       return;
     }
@@ -75,17 +78,29 @@ class Batch {
     session_.report(failure("invalid_request", "line " + std::to_string(number), why));
   }
 
+  // The first few lines, each with its first warning: a producer that is wrong is wrong in every line.
+  void warn(Json warnings, std::uint64_t number) {
+    if (++warned_ > warned_lines_shown_max) return;
+    const auto all = warnings.elements();
+    if (all.empty()) return;
+    progress_.clear();
+    const std::string more = all.size() > 1 ? " (and " + std::to_string(all.size() - 1) + " more)" : "";
+    session_.warn("line " + std::to_string(number) + ": " + all.front()["detail"].text() + more);
+  }
+
   std::string counts_json() const {
     std::string text;
     protocol::JsonWriter json(text);
     json.begin_object().name("lines").number(read_).name("accepted").number(accepted_);
-    json.name("duplicates").number(duplicates_).name("refused").number(refused_).end_object();
+    json.name("duplicates").number(duplicates_).name("refused").number(refused_);
+    json.name("warned").number(warned_).end_object();
     return text;
   }
 
   std::string counts_text() const {
     return std::to_string(accepted_) + " accepted, " + std::to_string(duplicates_) + " duplicates, " +
-           std::to_string(refused_) + " refused";
+           std::to_string(refused_) + " refused" +
+           (warned_ > 0 ? ", " + std::to_string(warned_) + " with warnings" : "");
   }
 
   Result<ExitCode> finish() {
@@ -118,6 +133,7 @@ class Batch {
   std::uint64_t accepted_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t refused_ = 0;
+  std::uint64_t warned_ = 0;  // of those that went through
 };
 
 }  // namespace

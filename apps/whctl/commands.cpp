@@ -81,8 +81,10 @@ std::vector<Flag> definition_flags(bool is_create) {
 
 const std::vector<Flag> type_flags{
     {"description", 0, "TEXT", "words for people"},
-    {"schema", 0, "FILE", "a JSON Schema of the data; - reads standard input", Role::file},
-    {"example", 0, "FILE", "example data; - reads standard input", Role::file},
+    {"schema", 0, "FILE",
+     "a JSON Schema of the data, draft 2020-12 or 07; what it does not know is always allowed; - reads standard input",
+     Role::file},
+    {"example", 0, "FILE", "example data, which must match the schema; - reads standard input", Role::file},
 };
 
 const Argument webhook_argument{"WEBHOOK", Role::webhook, "id, unique id prefix, or display name"};

@@ -178,14 +178,6 @@ void check_oldest(const Facts& facts, Findings& findings) {
   }
 }
 
-void check_socket(const Facts& facts, Findings& findings) {
-  struct stat file {};
-  if (!facts.socket.empty() && ::stat(facts.socket.c_str(), &file) == 0 && (file.st_mode & S_IWOTH) != 0) {
-    findings.push_back({Severity::warning, "permissions", "everybody on this machine may connect to " + facts.socket,
-                        "chmod 0660 it, or SocketMode=0660 in webhookd.socket"});
-  }
-}
-
 // What may be looked at is looked at: whom the directory keeps out is no danger to it.
 void check_files(const Facts& facts, Findings& findings) {
   const std::string directory = facts.status["store"]["directory"].text();
@@ -254,9 +246,8 @@ void check_names(const Facts& facts, Findings& findings) {
 // ---- all of it ----------------------------------------------------------------------------------------------------
 
 using Check = void (*)(const Facts&, Findings&);
-constexpr std::array checks = {check_version,     check_clock,  check_store,    check_disk,
-                               check_descriptors, check_names,  check_webhooks, check_certificates,
-                               check_oldest,      check_socket, check_files};
+constexpr std::array checks = {check_version, check_clock,    check_store,        check_disk,   check_descriptors,
+                               check_names,   check_webhooks, check_certificates, check_oldest, check_files};
 
 constexpr std::array<std::string_view, 3> severity_names = {"fine", "warning", "critical"};
 // fine, warning, critical

@@ -64,6 +64,7 @@ Result<ExitCode> send_event(Session& session, const Invocation& invocation, std:
   auto accepted = session.send("POST", "/v1/events", *body);
   if (!accepted) return accepted.error();
   const Json event = accepted->root();
+  for (const auto& warning : event["warnings"].elements()) session.warn(warning["detail"].text());
   if (event["duplicate"].truth()) session.note("this idempotency key was used before: nothing new was made");
   if (!invocation.has("wait")) {
     const auto printed = session.output().made(event_view(), event);

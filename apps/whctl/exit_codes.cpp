@@ -17,6 +17,7 @@ constexpr std::array rows{
     Row{"invalid_request", ExitCode::usage},
     Row{"invalid_field", ExitCode::usage},
     Row{"unknown_type", ExitCode::usage},
+    Row{"schema_mismatch", ExitCode::usage},
     Row{"too_large", ExitCode::usage},
     Row{"method_not_allowed", ExitCode::usage},
     Row{"unsupported_media", ExitCode::usage},

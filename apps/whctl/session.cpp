@@ -187,6 +187,11 @@ void Session::note(std::string_view text) {
   console_.err.flush();
 }
 
+void Session::warn(std::string_view text) {
+  console_.out.flush();
+  note("whctl: warning: " + safe_line(text));
+}
+
 Result<void> Session::can_confirm() const {
   if (settings_.assumes_yes) return {};
   if (!settings_.never_asks && console_.in_is_terminal && console_.err_is_terminal) return {};

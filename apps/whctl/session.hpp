@@ -52,6 +52,8 @@ class Session {
   base::Time now();
   // Prose for people, on standard error; not with -q.
   void note(std::string_view text);
+  // What went through and still is not as it should be, on standard error; not with -q.
+  void warn(std::string_view text);
   // Asks on the terminal. Without one, or with --no-input: a usage failure that names --yes. A no is a failure, too.
   client::Result<void> confirm(std::string_view question);
   // Whether confirm() could be answered: said before anything is looked up for the question.

@@ -297,8 +297,11 @@ const View& change_view() {
 }
 
 const View& batch_view() {
-  static const std::vector<Column> columns{
-      {"LINES", "lines"}, {"ACCEPTED", "accepted"}, {"DUPLICATES", "duplicates"}, {"REFUSED", "refused"}};
+  static const std::vector<Column> columns{{"LINES", "lines"},
+                                           {"ACCEPTED", "accepted"},
+                                           {"DUPLICATES", "duplicates"},
+                                           {"REFUSED", "refused"},
+                                           {"WARNED", "warned"}};
   static const View view{"accepted", "accepted", columns, columns};
   return view;
 }

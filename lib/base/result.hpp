@@ -14,6 +14,7 @@ enum class ErrorCode {
   invalid_request,       // 400: not JSON, a wrong member, a bad query parameter
   invalid_field,         // 422: well-formed, but a field breaks its rule; `fields` says which
   unknown_type,          // 422: the event type is not in the catalogue
+  schema_mismatch,       // 422: the data does not match the schema of its type, and events.schema is enforce
   too_large,             // 413
   not_found,             // 404
   ambiguous_id,          // 400: an id prefix that several ids share; `fields` lists them

@@ -452,14 +452,8 @@ void Engine::Impl::put_type(domain::EventType type, Completion<domain::EventType
 }
 
 void Engine::Impl::remove_type(std::string name, Completion<std::string> done, store::Audit audit) {
-  if (!registry_.knows_type(name)) {
-    done(base::Error{base::ErrorCode::not_found, "there is no event type `" + name + "`", {}});
-    return;
-  }
-  if (const std::string user = registry_.user_of_type(name); !user.empty()) {
-    done(base::Error{base::ErrorCode::type_in_use,
-                     "event type `" + name + "` is named by webhook `" + user + "`: edit or delete that first",
-                     {}});
+  if (auto allowed = registry_.check_removal(name); !allowed) {
+    done(allowed.error());
     return;
   }
   store_.remove_type(name, back<std::string>([this, done = std::move(done)](auto removed) mutable {
@@ -574,6 +568,7 @@ void Engine::remove_type(std::string name, Completion<std::string> done, store::
 Result<void> Engine::check_events(const domain::Webhook& webhook) const {
   return impl_->registry().check_events(webhook);
 }
+Result<void> Engine::check_removal(std::string_view type) const { return impl_->registry().check_removal(type); }
 Result<void> Engine::check_type(std::string_view type) const { return impl_->registry().check_type(type); }
 EngineFigures Engine::figures() const { return impl_->figures(); }
 LaneFigures Engine::lane_figures() const { return impl_->lane_figures(); }

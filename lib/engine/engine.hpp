@@ -152,13 +152,15 @@ class Engine {
   // What begin_bulk refuses by the webhook's state, for dry runs.
   Result<void> check_bulk(const store::BulkTask& task) const;
 
-  // type_reserved, type_in_use. put_type replaces a type of the same name.
+  // Refused by check_removal. put_type replaces a type of the same name.
   void put_type(domain::EventType type, Completion<domain::EventType> done, store::Audit audit = nullptr);
   void remove_type(std::string name, Completion<std::string> done, store::Audit audit = nullptr);
 
   // Faults of subscriptions against the catalogue: what create and edit refuse with, for dry runs.
   Result<void> check_events(const domain::Webhook& webhook) const;
   Result<void> check_type(std::string_view type) const;
+  // not_found, type_reserved (built in), type_in_use.
+  Result<void> check_removal(std::string_view type) const;
 
   EngineFigures figures() const;
   LaneFigures lane_figures() const;

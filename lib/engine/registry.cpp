@@ -127,6 +127,28 @@ bool Registry::matches_any_type(std::string_view pattern) const {
          });
 }
 
+bool Registry::has_pattern(base::WebhookId webhook, std::string_view pattern) const {
+  const Lane* lane = find(webhook);
+  return lane && std::find(lane->definition->events.begin(), lane->definition->events.end(), pattern) !=
+                     lane->definition->events.end();
+}
+
+base::Result<void> Registry::check_removal(std::string_view name) const {
+  const std::string shown = "event type `" + std::string(name) + "`";
+  const auto found = types_.find(name);
+  if (found == types_.end()) {
+    return base::Error{base::ErrorCode::not_found, "there is no " + shown, {}};
+  }
+  if (found->second == domain::TypeOrigin::builtin) {
+    return base::Error{base::ErrorCode::type_reserved, shown + " is built in and stays", {}};
+  }
+  if (const std::string user = user_of_type(name); !user.empty()) {
+    return base::Error{
+        base::ErrorCode::type_in_use, shown + " is named by webhook `" + user + "`: edit or delete that first", {}};
+  }
+  return {};
+}
+
 std::vector<std::string> Registry::type_names() const {
   std::vector<std::string> names;
   for (const auto& [name, origin] : types_) {
@@ -147,7 +169,7 @@ base::Result<void> Registry::check_type(std::string_view type) const {
 base::Result<void> Registry::check_events(const domain::Webhook& webhook) const {
   base::Error error{base::ErrorCode::invalid_field, {}, {}};
   for (std::size_t i = 0; i < webhook.events.size(); ++i) {
-    if (!matches_any_type(webhook.events[i])) {
+    if (!matches_any_type(webhook.events[i]) && !has_pattern(webhook.id, webhook.events[i])) {
       error.fields.push_back({"/events/" + std::to_string(i), unknown_type_words(webhook.events[i], type_names())});
     }
   }

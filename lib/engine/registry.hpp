@@ -44,13 +44,18 @@ class Registry {
   void put_type(const domain::EventType& type);
   void remove_type(const std::string& name);
   bool knows_type(std::string_view name) const { return types_.contains(name); }
-  // The display name of a webhook that names this type itself; empty when none does.
-  std::string user_of_type(std::string_view name) const;
   base::Result<void> check_type(std::string_view type) const;
+  // Every pattern has a type, but for those that the webhook has had before: an edit of something else is no reason to
+  // refuse it when the last type behind `resource.*` has gone meanwhile.
   base::Result<void> check_events(const domain::Webhook& webhook) const;
+  // What removing the type is refused with: not_found, type_reserved (built in), type_in_use.
+  base::Result<void> check_removal(std::string_view name) const;
 
  private:
+  // The display name of a webhook that names this type itself; empty when none does.
+  std::string user_of_type(std::string_view name) const;
   bool matches_any_type(std::string_view pattern) const;
+  bool has_pattern(base::WebhookId webhook, std::string_view pattern) const;
   std::vector<std::string> type_names() const;
 
   std::uint32_t slots_per_host_;

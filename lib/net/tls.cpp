@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <mutex>
+#include <system_error>
 #include <unordered_map>
 #include <vector>
 
@@ -126,11 +128,13 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::create(const std::string& 
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, &Impl::on_new_session);
   SSL_CTX_set_app_data(context, impl.get());
+  errno = 0;
   const int roots =
       ca_file.empty() ? SSL_CTX_set_default_verify_paths(context) : SSL_CTX_load_verify_file(context, ca_file.c_str());
   if (roots != 1) {
     return base::Error{base::ErrorCode::invalid_field,
-                       "egress.ca_file: cannot read certificates from " + ca_file + ": " + last_error(),
+                       "egress.ca_file: cannot read certificates from " + ca_file + ": " +
+                           (errno != 0 ? std::generic_category().message(errno) : last_error()),
                        {}};
   }
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));

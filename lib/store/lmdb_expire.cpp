@@ -122,7 +122,8 @@ void Changes::expire_events(const ExpireStep& step, std::uint64_t excess, Expire
         break;
       }
       const bool goes = disposal == Disposal::remove && !has_messages(**header);
-      const bool is_enough = answer.messages + answer.events + going.size() >= step.limit || (excess > 0 && freed >= excess);
+      const bool is_enough =
+          answer.messages + answer.events + going.size() >= step.limit || (excess > 0 && freed >= excess);
       if ((goes && is_enough) || ++scanned > scanned_rows_max) {
         break;
       }

@@ -10,6 +10,8 @@ namespace webhookd::store {
 namespace {
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+constexpr std::uint64_t room_share =
+    10;  // of what is used, made free in a full store: it must not be full again at once
 
 }  // namespace
 
@@ -64,12 +66,20 @@ void Space::refresh() {
 
 std::uint64_t Space::excess_above(std::uint64_t max_bytes) {
   const std::uint64_t high_water = env_.high_water_bytes();
-  if (!is_full() && high_water <= max_bytes) {
+  if (!is_full() && !room_from_ && high_water <= max_bytes) {
     return 0;
   }
   measure(high_water);
-  const std::uint64_t bound = std::min(max_bytes, full_at());
-  return std::max(used_ - std::min(used_, bound), disk_shortage_);
+  if (is_full()) {
+    const std::uint64_t beyond = std::max(used_ - std::min(used_, full_at()), disk_shortage_);
+    room_from_ = used_ - std::min(used_, beyond + used_ / room_share);
+  }
+  const std::uint64_t bound = std::min(max_bytes, room_from_.value_or(max_bytes));
+  const std::uint64_t excess = used_ - std::min(used_, bound);
+  if (excess == 0) {
+    room_from_.reset();
+  }
+  return excess;
 }
 
 std::string Space::why_full() const {

@@ -34,7 +34,8 @@ class Space {
   // New events are refused. One event may have gone past the line; the map has room for it.
   bool is_full() const { return is_over_quota() || disk_shortage_ > 0; }
   std::string why_full() const;
-  // How much retention has to make room for: what is used above this, or what makes the store full. 0: nothing.
+  // How much retention has to remove: what is used above this; of a full store a tenth, so that it is not full again
+  // with the next event. 0: nothing.
   std::uint64_t excess_above(std::uint64_t max_bytes);
   // Nearly all of the map is in use: only what must be recorded is.
   bool is_exhausted() const { return used_ + exhausted_margin() > env_.map_bytes(); }
@@ -65,6 +66,7 @@ class Space {
   std::uint64_t growth_ = 0;  // written since, about
   int refreshes_until_measured_ = 0;
   std::uint64_t disk_shortage_ = 0;
+  std::optional<std::uint64_t> room_from_;  // since it was full: what may stay in use
 };
 
 }  // namespace webhookd::store

@@ -100,6 +100,10 @@ TEST_CASE("the test clock refuses the system's data directory, and a real clock 
       run({WEBHOOKD_BINARY, "--test-clock", "--data-dir", "/var/lib/webhookd", "--socket", "/tmp/x.sock"});
   CHECK(refused.exit_code == 78);
   CHECK(refused.err.find("--data-dir") != std::string::npos);
+  for (const char* other_spelling : {"/var/lib/webhookd/", "/var/lib//webhookd", "/var/lib/./webhookd"}) {
+    CHECK(run({WEBHOOKD_BINARY, "--test-clock", "--data-dir", other_spelling, "--socket", "/tmp/x.sock"}).exit_code ==
+          78);
+  }
   Daemon daemon;
   CHECK(daemon.whctl({"clock", "advance", "1h"}).exit_code != 0);
 }

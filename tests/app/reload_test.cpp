@@ -52,6 +52,10 @@ TEST_CASE("a file with a mistake changes nothing, and the answer names line, key
   const Ran unknown = daemon.whctl({"reload"});
   CHECK(unknown.exit_code == 2);
   CHECK(unknown.err.find("no group") != std::string::npos);
+  configure(daemon, std::string(loopback) + "[metrics]\nlisten = \"0.0.0.0:1\"\n");  // the next start would fail
+  const Ran restart = daemon.whctl({"reload"});
+  CHECK(restart.exit_code == 2);
+  CHECK(restart.err.find("metrics.listen: ") != std::string::npos);
   CountingReceiver receiver;
   daemon.tell({"create", "orders", "--url", receiver.url(), "-e", "*"});  // loopback is allowed as before
   daemon.tell({"emit", "subscription.create", "-d", "{}"});

@@ -52,6 +52,7 @@ class Client {
 struct DaemonSettings {
   std::size_t event_data_bytes_max = 1024 * 1024;
   std::size_t sessions_max = 1024;
+  webhookd::server::SchemaMode schema_mode = webhookd::server::SchemaMode::warn;
   bool test_clock = true;
   webhookd::server::AccessLists access;
 };

@@ -437,6 +437,7 @@ struct Daemon::Parts {
     chosen.socket_path = path;
     chosen.live.access = settings.access;
     chosen.live.event_data_bytes_max = settings.event_data_bytes_max;
+    chosen.live.schema_mode = settings.schema_mode;
     chosen.sessions_max = settings.sessions_max;
     chosen.started_at = clock.now();
     chosen.live.url_refusal = [](const domain::Url& url) {

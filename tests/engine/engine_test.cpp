@@ -447,11 +447,38 @@ TEST_CASE("after a long stop each overdue message still gets its last attempt") 
 
 TEST_CASE("a type that a webhook names cannot be removed") {
   SimWorld world;
-  world.create(sim_webhook("one"));
+  auto webhook = sim_webhook("one");
+  webhook.events = {"user.lock"};
+  world.create(webhook);
   std::optional<base::ErrorCode> code;
-  world.engine().remove_type("subscription.create", [&](auto result) { code = result.error().code; });
+  world.engine().remove_type("user.lock", [&](auto result) { code = result.error().code; });
   world.run_for(1s);
   CHECK(code == base::ErrorCode::type_in_use);
+}
+
+TEST_CASE("a built-in type cannot be removed, though nobody names it") {
+  SimWorld world;
+  std::optional<base::ErrorCode> code;
+  world.engine().remove_type("subscription.delete", [&](auto result) { code = result.error().code; });
+  world.run_for(1s);
+  CHECK(code == base::ErrorCode::type_reserved);
+}
+
+TEST_CASE("when the last type behind a pattern has gone, its webhook can still be edited, but not given it anew") {
+  SimWorld world;
+  auto webhook = sim_webhook("one");
+  webhook.events = {"credential.*"};
+  webhook = world.create(webhook);
+  for (const char* type : {"credential.create", "credential.rotate", "credential.revoke"}) {
+    world.engine().remove_type(type, [](auto result) { CHECK(result.has_value()); });
+  }
+  world.run_for(1s);
+  webhook.description = "edited";
+  CHECK(world.edit(webhook).description == "edited");
+  CHECK_FALSE(world.engine().check_events(sim_webhook("two")).has_error());
+  auto other = sim_webhook("two");
+  other.events = {"credential.*"};
+  CHECK(world.engine().check_events(other).has_error());
 }
 
 TEST_CASE("a ping goes to its webhook alone, whatever events it names") {

@@ -47,6 +47,7 @@ const std::vector<Library> libraries = {
      "sockets live in lib/net and lib/control; ask for a port"},
     {"boost/beast", {"lib/net/", "lib/control/server/", "apps/"}, "HTTP lives in lib/net and lib/control"},
     {"nlohmann/", {"lib/control/", "apps/"}, "JSON is the border's business: lib/control"},
+    {"re2/", {"lib/control/server/schema_pattern.cpp"}, "match by control/server/schema_pattern.hpp"},
     {"openssl/", {"lib/crypto/", "lib/net/"}, "use crypto/signer.hpp"},
     {"CLI/", {"apps/"}, "command lines are read in apps/"},
     {"toml++/", {"apps/"}, "configuration is read in apps/"},

@@ -247,6 +247,9 @@ TEST_CASE("Retry-After is read in both forms from a failed answer") {
   // The attempts are made at 2023-11-14T22:13:21.999Z.
   const std::array rows{Row{"120", base::Duration(120'000)},
                         Row{"0", base::Duration(0)},
+                        Row{"007", base::Duration(7'000)},
+                        Row{"1000000001", base::Duration(1'000'000'000'000)},
+                        Row{"99999999999999999999", base::Duration(1'000'000'000'000)},
                         Row{"Tue, 14 Nov 2023 22:14:22 GMT", base::Duration(60'001)},
                         Row{"Tue, 14 Nov 2023 22:13:20 GMT", std::nullopt},
                         Row{"-5", std::nullopt},

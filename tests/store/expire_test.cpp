@@ -193,8 +193,7 @@ TEST_CASE("no more goes than what is above the bytes that are allowed, however m
   constexpr std::size_t data_bytes = 1'000'000;
   for (int i = 0; i < 20; ++i) {
     const Time at = start_time + i * 1s;
-    const auto accepted =
-        asker.accept_one(item_for({webhook}, "\"" + std::string(data_bytes, 'x') + "\"", {}, at), at);
+    const auto accepted = asker.accept_one(item_for({webhook}, "\"" + std::string(data_bytes, 'x') + "\"", {}, at), at);
     asker.settle({settlement(accepted.messages.at(0).message, 1, 200, at)});
   }
   auto step = step_at(start_time + 1h);

@@ -70,6 +70,18 @@ TEST_CASE("an unknown key is refused with its line and what may be meant") {
                   "`delivery.timeout`?") != std::string::npos);
 }
 
+TEST_CASE("schemas warn unless the file says off or enforce, and a reload takes it") {
+  CHECK(default_settings().events_schema == "warn");
+  for (const char* word : {"off", "warn", "enforce"}) {
+    const auto settings = read_text("[events]\nschema = \"" + std::string(word) + "\"\n");
+    REQUIRE(settings.has_value());
+    CHECK(settings->events_schema == word);
+    CHECK(with_live(default_settings(), *settings).events_schema == word);
+  }
+  CHECK(refusal_of("[events]\nschema = \"enforced\"\n").find("c.toml:2: events.schema: must be") != std::string::npos);
+  CHECK(refusal_of("[events]\nschema = true\n").find("\"enforce\"") != std::string::npos);
+}
+
 TEST_CASE("a reload takes the live keys and leaves the others") {
   Settings before = default_settings();
   Settings after = before;

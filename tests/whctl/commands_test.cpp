@@ -493,6 +493,37 @@ TEST_CASE("a batch reports refused lines by their number, counts blank ones, and
   CHECK(bench.last().head.find("Content-Type: application/x-ndjson") != std::string::npos);
 }
 
+TEST_CASE("warnings about an accepted event are printed, and it exits 0 all the same") {
+  Bench bench;
+  bench.daemon.answer("POST /v1/events", 201,
+                      R"({"id":"evt_1","warnings":[{"pointer":"/data/id","detail":"data.id: must be an integer"},)"
+                      R"({"pointer":"/data/x","detail":"data.x\u001b: is required"}]})");
+  const auto ran = bench.run({"emit", "order.paid", "-d", "{}"});
+  CHECK(ran.code == 0);
+  CHECK(ran.out == "evt_1\n");
+  CHECK(ran.err == "whctl: warning: data.id: must be an integer\nwhctl: warning: data.x\\x1b: is required\n");
+  CHECK(bench.run({"emit", "order.paid", "-d", "{}", "-q"}).err == "");
+}
+
+TEST_CASE("a batch warns of its first lines alone, and counts the others") {
+  Bench bench;
+  std::string lines;
+  std::string answers;
+  for (int i = 0; i < 100; ++i) {
+    lines += "{\"a\":1}\n";
+    answers += R"({"id":"evt_1","warnings":[{"pointer":"/data","detail":"data: no"},{"pointer":"","detail":"x"}]})";
+    answers += "\n";
+  }
+  bench.daemon.answer("POST /v1/events", 200, answers);
+  const Typed typed(lines);
+  bench.setting.in = typed.ends[0];
+  const auto ran = bench.run({"emit", "--batch", "-"});
+  CHECK(ran.code == 0);
+  CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 6);
+  CHECK(ran.err.starts_with("whctl: warning: line 1: data: no (and 1 more)\n"));
+  CHECK(ran.err.ends_with("100 lines: 100 accepted, 0 duplicates, 0 refused, 100 with warnings\n"));
+}
+
 TEST_CASE("a long batch goes out in requests of a thousand lines") {
   Bench bench;
   std::string answers;

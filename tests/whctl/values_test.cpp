@@ -64,7 +64,8 @@ TEST_CASE("every problem code of the API has its exit code") {
       {"unsupported_media", 2}, {"name_taken", 5},       {"type_in_use", 5},     {"type_reserved", 5},
       {"type_exists", 5},       {"webhook_inactive", 5}, {"already_settled", 5}, {"idempotency_conflict", 5},
       {"interrupted", 130},     {"no_master_key", 5},    {"no_test_clock", 5},   {"version_mismatch", 5},
-      {"store_full", 1},        {"unavailable", 6},      {"wait_timeout", 7},    {"internal", 1}};
+      {"schema_mismatch", 2},   {"store_full", 1},       {"unavailable", 6},     {"wait_timeout", 7},
+      {"internal", 1}};
   for (const auto& kind : protocol::problem_kinds()) {
     CAPTURE(kind.name);
     const auto row = std::find_if(expected.begin(), expected.end(), [&](const Row& r) { return r.code == kind.name; });

@@ -73,7 +73,7 @@ life_installs() {
   id webhookd >/dev/null
   [[ -f /usr/share/man/man8/webhookd.8.gz && -f /usr/share/bash-completion/completions/whctl ]] || die "files"
   [[ $(stat -c %a:%U /var/lib/webhookd) == 700:webhookd ]] || die "the state directory"
-  [[ $(stat -c %a:%U:%G /run/webhookd/webhookd.sock) == 660:webhookd:webhookd ]] || die "the socket"
+  [[ $(stat -c %a:%U:%G /run/webhookd/webhookd.sock) == 666:webhookd:webhookd ]] || die "the socket"
   [[ -z $(dpkg -L webhookd | xargs -d '\n' -I{} find {} -maxdepth 0 -perm /022 ! -type l) ]] || die "writable files"
   ok
   step "systemd finds nothing to say against the units; exposure at most 1.5"

@@ -346,7 +346,78 @@ base::Error Scanner::error() const {
   return error;
 }
 
-// The end of the checked string that starts at `at`.
+std::optional<unsigned> hex4(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + 4, value, 16);
+  return fault == std::errc{} && end == text.data() + 4 ? std::optional(value) : std::nullopt;
+}
+
+void append_utf8(std::string& out, unsigned code) {
+  const auto byte = [&](unsigned value) { out += static_cast<char>(value); };
+  if (code < 0x80) {
+    byte(code);
+  } else if (code < 0x800) {
+    byte(0xc0 | code >> 6);
+    byte(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    byte(0xe0 | code >> 12);
+    byte(0x80 | (code >> 6 & 0x3f));
+    byte(0x80 | (code & 0x3f));
+  } else {
+    byte(0xf0 | code >> 18);
+    byte(0x80 | (code >> 12 & 0x3f));
+    byte(0x80 | (code >> 6 & 0x3f));
+    byte(0x80 | (code & 0x3f));
+  }
+}
+
+// Appends the code point of the \u escape whose digits start at `at` and moves `at` behind it; false for a lone
+// surrogate, which is appended as if it were one.
+bool append_escaped_unit(std::string& out, std::string_view text, std::size_t& at) {
+  const unsigned code = *hex4(text.substr(at));
+  at += 4;
+  const bool is_high = code >= 0xd800 && code < 0xdc00;
+  const unsigned low = is_high && text.substr(at, 2) == "\\u" ? *hex4(text.substr(at + 2)) : 0;
+  if (low >= 0xdc00 && low < 0xe000) {
+    at += 6;
+    append_utf8(out, 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00));
+    return true;
+  }
+  append_utf8(out, code);
+  return code < 0xd800 || code >= 0xe000;
+}
+
+// False when there is a lone surrogate in it.
+bool append_decoded(std::string& out, std::string_view inner) {
+  static constexpr std::string_view letters = "\"\\/bfnrt";
+  static constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+  bool is_text = true;
+  out.reserve(inner.size());
+  for (std::size_t at = 0; at < inner.size();) {
+    if (inner[at] != '\\') {
+      out += inner[at++];
+      continue;
+    }
+    const char letter = inner[at + 1];
+    at += 2;
+    if (letter == 'u') {
+      is_text = append_escaped_unit(out, inner, at) && is_text;
+    } else {
+      out += meanings[letters.find(letter)];
+    }
+  }
+  return is_text;
+}
+
+}  // namespace
+
+std::size_t next_token(std::string_view text, std::size_t at) {
+  while (at < text.size() && (is_space(text[at]) || text[at] == ',' || text[at] == ':')) {
+    ++at;
+  }
+  return at;
+}
+
 std::size_t string_end(std::string_view text, std::size_t at) {
   for (++at; text[at] != '"'; ++at) {
     at += text[at] == '\\' ? 1U : 0U;
@@ -354,7 +425,6 @@ std::size_t string_end(std::string_view text, std::size_t at) {
   return at + 1;
 }
 
-// The end of the checked value that starts at `at`.
 std::size_t value_end(std::string_view text, std::size_t at) {
   std::size_t depth = 0;
   do {
@@ -383,60 +453,6 @@ std::size_t value_end(std::string_view text, std::size_t at) {
   return at;
 }
 
-std::size_t past_space(std::string_view text, std::size_t at) {
-  while (at < text.size() && (is_space(text[at]) || text[at] == ',' || text[at] == ':')) {
-    ++at;
-  }
-  return at;
-}
-
-std::optional<unsigned> hex4(std::string_view text) {
-  unsigned value = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + 4, value, 16);
-  return fault == std::errc{} && end == text.data() + 4 ? std::optional(value) : std::nullopt;
-}
-
-void append_utf8(std::string& out, unsigned code) {
-  const auto byte = [&](unsigned value) { out += static_cast<char>(value); };
-  if (code < 0x80) {
-    byte(code);
-  } else if (code < 0x800) {
-    byte(0xc0 | code >> 6);
-    byte(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    byte(0xe0 | code >> 12);
-    byte(0x80 | (code >> 6 & 0x3f));
-    byte(0x80 | (code & 0x3f));
-  } else {
-    byte(0xf0 | code >> 18);
-    byte(0x80 | (code >> 12 & 0x3f));
-    byte(0x80 | (code >> 6 & 0x3f));
-    byte(0x80 | (code & 0x3f));
-  }
-}
-
-// Appends the code point of the \u escape whose digits start at `at` and moves `at` behind it; false for a lone
-// surrogate.
-bool append_escaped_unit(std::string& out, std::string_view text, std::size_t& at) {
-  unsigned code = *hex4(text.substr(at));
-  at += 4;
-  if (code >= 0xd800 && code < 0xe000) {
-    if (code >= 0xdc00 || text.substr(at, 2) != "\\u") {
-      return false;
-    }
-    const unsigned low = *hex4(text.substr(at + 2));
-    if (low < 0xdc00 || low >= 0xe000) {
-      return false;
-    }
-    at += 6;
-    code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-  }
-  append_utf8(out, code);
-  return true;
-}
-
-}  // namespace
-
 base::Result<std::vector<JsonMember>> scan_object(std::string_view text, std::size_t depth) {
   std::vector<JsonMember> members;
   members.reserve(4);
@@ -444,7 +460,7 @@ base::Result<std::vector<JsonMember>> scan_object(std::string_view text, std::si
   if (!scanner.run()) {
     return scanner.error();
   }
-  const std::size_t start = past_space(text, 0);
+  const std::size_t start = next_token(text, 0);
   if (text[start] != '{') {
     const std::string what = "a JSON object is expected, not " + std::string(to_string(kind_of(text.substr(start))));
     return base::Error{base::ErrorCode::invalid_request, what, {{"", what}}};
@@ -489,23 +505,13 @@ std::optional<std::string> decode_string(std::string_view value) {
   if (inner.find('\\') == std::string_view::npos) {
     return std::string(inner);
   }
-  static constexpr std::string_view letters = "\"\\/bfnrt";
-  static constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
   std::string out;
-  out.reserve(inner.size());
-  for (std::size_t at = 0; at < inner.size();) {
-    if (inner[at] != '\\') {
-      out += inner[at++];
-      continue;
-    }
-    const char letter = inner[at + 1];
-    at += 2;
-    if (letter != 'u') {
-      out += meanings[letters.find(letter)];
-    } else if (!append_escaped_unit(out, inner, at)) {
-      return std::nullopt;
-    }
-  }
+  return append_decoded(out, inner) ? std::optional(std::move(out)) : std::nullopt;
+}
+
+std::string decode_any_string(std::string_view value) {
+  std::string out;
+  append_decoded(out, value.substr(1, value.size() - 2));
   return out;
 }
 
@@ -517,7 +523,7 @@ std::optional<double> decode_number(std::string_view value) {
 
 std::vector<std::string_view> elements_of(std::string_view array) {
   std::vector<std::string_view> elements;
-  for (std::size_t at = past_space(array, 1); array[at] != ']'; at = past_space(array, at)) {
+  for (std::size_t at = next_token(array, 1); array[at] != ']'; at = next_token(array, at)) {
     const std::size_t end = value_end(array, at);
     elements.push_back(array.substr(at, end - at));
     at = end;
@@ -527,10 +533,10 @@ std::vector<std::string_view> elements_of(std::string_view array) {
 
 std::vector<JsonMember> members_of(std::string_view object) {
   std::vector<JsonMember> members;
-  for (std::size_t at = past_space(object, 1); object[at] != '}'; at = past_space(object, at)) {
+  for (std::size_t at = next_token(object, 1); object[at] != '}'; at = next_token(object, at)) {
     const std::size_t name_end = string_end(object, at);
     auto name = decode_string(object.substr(at, name_end - at));
-    const std::size_t start = past_space(object, name_end);
+    const std::size_t start = next_token(object, name_end);
     const std::size_t end = value_end(object, start);
     // A name with a lone surrogate equals no name of ours; its raw spelling says so best.
     members.push_back(

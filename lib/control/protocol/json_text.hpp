@@ -47,6 +47,14 @@ std::optional<double> decode_number(std::string_view value);
 std::vector<std::string_view> elements_of(std::string_view array);
 // In order and with repetitions.
 std::vector<JsonMember> members_of(std::string_view object);
+// What a string stands for, whatever it is: a lone surrogate becomes the three bytes of its code point (WTF-8), so that
+// different strings stay different. `value` is of kind string.
+std::string decode_any_string(std::string_view value);
+
+// For those who walk through a checked text themselves, by positions in it.
+std::size_t next_token(std::string_view text, std::size_t at);  // past white space, commas and colons
+std::size_t string_end(std::string_view text, std::size_t at);  // of the string that starts at `at`
+std::size_t value_end(std::string_view text, std::size_t at);   // of the value that starts at `at`
 
 // RFC 6901: "/" and the escaped token.
 std::string pointer_to(std::string_view member);

@@ -1,5 +1,6 @@
 #include "control/protocol/openapi.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string_view>
@@ -27,13 +28,23 @@ constexpr std::array schemas = {
 "data":{"description":"any JSON value; its bytes are kept verbatim"},
 "timestamp":{"type":"string","format":"date-time","description":"default: now"},
 "idempotency_key":{"type":"string","minLength":1,"maxLength":255}}})"},
+    Schema{"CloudEvent",
+           R"({"type":"object","required":["specversion","id","source","type"],
+"description":"CloudEvents 1.0, structured; in binary mode the attributes are headers ce-*, and the body is the data",
+"properties":{"specversion":{"const":"1.0"},"id":{"type":"string"},
+"source":{"type":"string","description":"with id it is the idempotency key"},
+"type":{"type":"string","description":"an event type of the catalogue"},
+"time":{"type":"string","format":"date-time"},"datacontenttype":{"type":"string","description":"JSON"},
+"data":{"description":"any JSON value; its bytes are kept verbatim"}}})"},
     Schema{"EventBatch",
            R"({"type":"string",
 "description":"one EventRequest a line; each is answered by an EventAccepted or a Problem with `line`, in order"})"},
     Schema{"EventAccepted", R"({"type":"object","properties":{"id":{"type":["string","null"]},"type":{"type":"string"},
 "timestamp":{"type":"string","format":"date-time"},"duplicate":{"type":"boolean"},"message_count":{"type":"integer"},
 "messages":{"type":"array","description":"the first 100","items":{"type":"object","properties":{
-"id":{"type":"string"},"webhook_id":{"type":"string"}}}}}})"},
+"id":{"type":"string"},"webhook_id":{"type":"string"}}}},
+"warnings":{"type":"array","description":"only while events.schema is warn: how the data does not match the schema of its type",
+"items":{"type":"object","properties":{"pointer":{"type":"string"},"detail":{"type":"string"}}}}}})"},
     Schema{"Event", R"({"type":"object","properties":{"id":{"type":"string"},"type":{"type":"string"},
 "timestamp":{"type":"string","format":"date-time"},"accepted_at":{"type":"string","format":"date-time"},
 "idempotency_key":{"type":["string","null"]},"data":{},"message_count":{"type":"integer"},
@@ -115,7 +126,7 @@ constexpr std::array schemas = {
 "created_at":{"type":"string","format":"date-time"}}})"},
     Schema{"EventTypeRequest", R"({"type":"object","additionalProperties":false,"properties":{
 "name":{"type":"string","description":"required in a POST"},"description":{"type":"string"},
-"schema":{"type":["object","boolean","null"],"description":"a JSON Schema; advisory"},"example":{}}})"},
+"schema":{"type":["object","boolean","null"],"description":"a JSON Schema, advisory (events.schema); what is unknown to it is always allowed"},"example":{}}})"},
     Schema{"EventTypeList", R"({"type":"object","properties":{"items":{"type":"array","items":{"$ref":
 "#/components/schemas/EventType"}},"next_cursor":{"type":["string","null"]}}})"},
     Schema{"TypeDeleted", R"({"type":"object","properties":{"name":{"type":"string"}}})"},
@@ -227,6 +238,24 @@ void write_request_body(JsonWriter& json, const Route& route) {
   json.end_object().end_object();
 }
 
+// Of a change: what a dry run answers, too, and an event that was known already; a batch has its answers line by line.
+void write_response(JsonWriter& json, const Route& route, unsigned status, std::string_view description) {
+  json.name(std::to_string(status)).begin_object().name("description").string(description);
+  json.name("headers").begin_object().name("Webhookd-Version");
+  json.raw(R"({"$ref":"#/components/headers/Webhookd-Version"})").end_object();
+  json.name("content").begin_object().name(route.response_media).begin_object().name("schema");
+  write_reference(json, route.response);
+  json.end_object();
+  const bool takes_batches = std::any_of(route.requests.begin(), route.requests.end(),
+                                         [](const Body& body) { return body.media_type == media::ndjson; });
+  if (takes_batches && status == 200 && route.response_media != media::ndjson) {
+    json.name(media::ndjson).begin_object().name("schema");
+    write_reference(json, route.response);
+    json.end_object();
+  }
+  json.end_object().end_object();
+}
+
 void write_operation(JsonWriter& json, const Route& route) {
   std::string method(route.method);
   for (char& c : method) {
@@ -238,9 +267,15 @@ void write_operation(JsonWriter& json, const Route& route) {
   write_parameters(json, route);
   write_request_body(json, route);
   json.name("responses").begin_object();
-  json.name(std::to_string(route.status)).begin_object().name("description").string("done");
-  write_content(json, route.response_media, route.response);
-  json.end_object();
+  write_response(json, route, route.status, "done");
+  const bool has_dry_run = std::any_of(route.query.begin(), route.query.end(),
+                                       [](const QueryParameter& parameter) { return parameter.name == "dry_run"; });
+  if (has_dry_run && route.status != 200) {
+    write_response(json, route, 200,
+                   route.operation == Operation::accept_events
+                       ? "a dry run, an event that is known by its idempotency key, or the answers to a batch"
+                       : "a dry run");
+  }
   json.name("default").begin_object().name("description").string("a problem");
   write_content(json, problem_media_type, "Problem");
   json.end_object().end_object().end_object();
@@ -303,7 +338,10 @@ void write_components(JsonWriter& json) {
   write_webhook_schema(json, "WebhookCreate", true, R"(["display_name","url","events"])");
   write_webhook_schema(json, "WebhookPatch", true, {});
   write_problem_schema(json);
-  json.end_object().end_object();
+  json.end_object();
+  json.name("headers").raw(
+      R"({"Webhookd-Version":{"description":"the daemon's, in every answer","schema":{"type":"string"}}})");
+  json.end_object();
 }
 
 void write_deliveries(JsonWriter& json) {

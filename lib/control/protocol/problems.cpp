@@ -6,7 +6,6 @@
 
 #include "base/check.hpp"
 #include "control/protocol/json_text.hpp"
-#include "control/protocol/json_write.hpp"
 #include "domain/limits.hpp"
 
 namespace webhookd::protocol {
@@ -19,6 +18,7 @@ constexpr std::array kinds = {
     ProblemKind{ErrorCode::invalid_request, "invalid_request", 400, "The request cannot be read"},
     ProblemKind{ErrorCode::invalid_field, "invalid_field", 422, "A field breaks its rule"},
     ProblemKind{ErrorCode::unknown_type, "unknown_type", 422, "The event type is not in the catalogue"},
+    ProblemKind{ErrorCode::schema_mismatch, "schema_mismatch", 422, "The data does not match the schema of its type"},
     ProblemKind{ErrorCode::too_large, "too_large", 413, "The request is too large"},
     ProblemKind{ErrorCode::not_found, "not_found", 404, "There is no such thing"},
     ProblemKind{ErrorCode::ambiguous_id, "ambiguous_id", 400, "The id prefix fits several"},
@@ -88,6 +88,14 @@ const ProblemKind& problem_kind(ErrorCode code) {
   return kinds[index];
 }
 
+void write_field_errors(JsonWriter& json, std::span<const base::FieldError> fields) {
+  json.begin_array();
+  for (const auto& field : fields) {
+    json.begin_object().name("pointer").string(field.pointer).name("detail").string(field.detail).end_object();
+  }
+  json.end_array();
+}
+
 void append_problem(std::string& out, const base::Error& error, std::optional<std::uint64_t> line) {
   const ProblemKind& kind = problem_kind(error.code);
   JsonWriter json(out);
@@ -98,11 +106,8 @@ void append_problem(std::string& out, const base::Error& error, std::optional<st
   json.name("detail").string(error.detail);
   json.name("code").string(kind.name);
   if (!error.fields.empty()) {
-    json.name("errors").begin_array();
-    for (const auto& field : error.fields) {
-      json.begin_object().name("pointer").string(field.pointer).name("detail").string(field.detail).end_object();
-    }
-    json.end_array();
+    json.name("errors");
+    write_field_errors(json, error.fields);
   }
   if (line) {
     json.name("line").number(*line);

@@ -6,8 +6,8 @@
 //    "detail":"url: …","code":"invalid_field","errors":[{"pointer":"/url","detail":"…"}]}
 //
 // Every detail begins with the field it is about. `errors` is there only when there are any. For a query parameter the
-// pointer is its name after a "?" ("?limit"); for `ambiguous_id` each entry's `detail` is a candidate and its pointer
-// is "". In the answer to a batch a problem also has `line`, the number of the input line from 1.
+// pointer is that of a member of its name ("/limit"); for `ambiguous_id` each entry's `detail` is a candidate and its
+// pointer is "". In the answer to a batch a problem also has `line`, the number of the input line from 1.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "control/protocol/json_write.hpp"
 
 namespace webhookd::protocol {
 
@@ -33,6 +34,8 @@ std::span<const ProblemKind> problem_kinds();
 const ProblemKind& problem_kind(base::ErrorCode code);
 
 void append_problem(std::string& out, const base::Error& error, std::optional<std::uint64_t> line = std::nullopt);
+// [{"pointer","detail"} …]
+void write_field_errors(JsonWriter& json, std::span<const base::FieldError> fields);
 // The error that `body` states; nothing when it is no problem document with a known code.
 std::optional<base::Error> parse_problem(std::string_view body);
 

@@ -86,7 +86,8 @@ constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
 
 constexpr std::span<const Body> no_body;
-constexpr std::array event_bodies = {Body{media::json, "EventRequest"}, Body{media::ndjson, "EventBatch"}};
+constexpr std::array event_bodies = {Body{media::json, "EventRequest"}, Body{media::ndjson, "EventBatch"},
+                                     Body{media::cloudevents, "CloudEvent"}};
 constexpr std::array create_bodies = {Body{media::json, "WebhookCreate"}};
 constexpr std::array patch_bodies = {Body{media::merge_patch, "WebhookPatch"}, Body{media::json, "WebhookPatch"}};
 constexpr std::array rotate_bodies = {Body{media::json, "Rotation"}};

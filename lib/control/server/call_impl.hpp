@@ -22,17 +22,20 @@
 #include <chrono>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/result.hpp"
+#include "control/protocol/cloudevent_codec.hpp"
 #include "control/protocol/json_write.hpp"
 #include "control/protocol/routes.hpp"
 #include "control/server/access.hpp"
 #include "control/server/change_signal_impl.hpp"
 #include "control/server/server.hpp"
+#include "control/server/type_schemas.hpp"
 
 namespace webhookd::server {
 
@@ -58,6 +61,12 @@ struct Session {
   bool was_served = false;
 };
 
+// Events since the start whose data did not match, by the mode that they met.
+struct SchemaMismatches {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;
+};
+
 struct Context : std::enable_shared_from_this<Context> {
   Context(ServerOptions server_options, ServerWorld server_world, Access resolved)
       : options(std::move(server_options)), world(server_world), access(std::move(resolved)) {}
@@ -70,10 +79,13 @@ struct Context : std::enable_shared_from_this<Context> {
   bool closing = false;
   std::list<Session*> sessions;
   std::atomic<std::size_t> session_count = 0;  // the same, for other threads
+  std::size_t strangers = 0;                   // sessions of users without a role
   std::size_t scrapes = 0;                     // of metrics, on the loopback port
   std::size_t waiters = 0;                     // long polls and streams
   std::size_t body_bytes = 0;                  // of requests in memory
   ChangeSignal changes;
+  TypeSchemas schemas;
+  SchemaMismatches schema_mismatches;
 
   asio::io_context io{1};
   asio::local::stream_protocol::acceptor acceptor{io};
@@ -89,6 +101,7 @@ struct Request {
   bool dry_run = false;
   std::string_view media_type;  // of the body, one of the route's
   std::string body;
+  std::optional<protocol::CloudEventHeaders> cloud_event;  // in binary mode
   std::string if_match;
   std::string reason;  // Webhookd-Reason, or the body's
   bool chunks = true;  // the peer understands chunked answers (HTTP/1.1)
@@ -162,6 +175,9 @@ class StreamedAnswer {
 std::string answer_head(unsigned status, std::string_view media_type);
 // The whole of it, within the time that a peer has to read; false when the peer is gone.
 asio::awaitable<bool> write_all(Session& session, std::string head, std::string body);
+
+// The whole catalogue.
+asio::awaitable<Result<std::vector<domain::EventType>>> read_types(Context& context);
 
 // What the store says of itself.
 asio::awaitable<Result<store::StoreFigures>> read_figures(Context& context);

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "control/protocol/event_codec.hpp"
+#include "control/protocol/cloudevent_codec.hpp"
 #include "control/protocol/problems.hpp"
 #include "control/server/call_impl.hpp"
 #include "control/server/message_answers_impl.hpp"
@@ -34,8 +34,9 @@ Error with_pointer(Error error) {
   return error;
 }
 
-protocol::AcceptAnswer answer_of(const Accepted& accepted) {
+protocol::AcceptAnswer answer_of(const Accepted& accepted, std::vector<base::FieldError> warnings = {}) {
   protocol::AcceptAnswer answer;
+  answer.warnings = std::move(warnings);
   answer.id = accepted.event;
   answer.type = accepted.type;
   answer.timestamp = accepted.timestamp;
@@ -49,14 +50,87 @@ protocol::AcceptAnswer answer_of(const Accepted& accepted) {
   return answer;
 }
 
-void append_result(std::string& out, const Result<Accepted>& result, std::uint64_t line) {
+void append_result(std::string& out, const Result<Accepted>& result, std::uint64_t line,
+                   std::vector<base::FieldError> warnings = {}) {
   if (result) {
-    protocol::append_accept_answer(out, answer_of(*result));
+    protocol::append_accept_answer(out, answer_of(*result, std::move(warnings)));
   } else {
     protocol::append_problem(out, with_pointer(result.error()), line);
   }
   out += '\n';
 }
+
+Result<protocol::EventRequest> read_one(const Request& request, std::size_t data_bytes_max) {
+  if (request.media_type == protocol::media::cloudevents) {
+    return protocol::read_cloudevent(request.body, data_bytes_max);
+  }
+  return request.cloud_event ? protocol::read_binary_cloudevent(*request.cloud_event, request.body, data_bytes_max)
+                             : protocol::read_event(request.body, data_bytes_max);
+}
+
+// ---- schemas --------------------------------------------------------------------------------------------------
+
+using Mismatches = std::vector<base::FieldError>;
+
+// What the events of one request are held against. Without schemas it costs nothing.
+class SchemaGate {
+ public:
+  SchemaGate(Context& context, const Request& request)
+      : context_(context), mode_(context.options.live.schema_mode), counts_(!request.dry_run) {}
+
+  // Once, before the first event.
+  asio::awaitable<void> prepare() {
+    if (mode_ == SchemaMode::off || context_.schemas.is_filled()) {
+      co_return;
+    }
+    context_.schemas.expect_filling();
+    const auto types = co_await read_types(context_);
+    if (types) {
+      context_.schemas.fill(*types);
+    } else {
+      unread_ = types.error().detail;
+    }
+  }
+  // What is to be said in the answer; an error when the event is refused for it.
+  Result<Mismatches> check(const protocol::EventRequest& event) {
+    if (mode_ == SchemaMode::off) {
+      return Mismatches();
+    }
+    Mismatches found = mismatches_of(event);
+    if (found.empty()) {
+      return found;
+    }
+    const bool is_refused = mode_ == SchemaMode::enforce;
+    auto& seen = is_refused ? context_.schema_mismatches.refused : context_.schema_mismatches.accepted;
+    seen += counts_ ? 1 : 0;
+    if (!is_refused) {
+      return found;
+    }
+    protocol::Faults faults;
+    for (auto& fault : found) {
+      faults.add(std::move(fault.pointer), std::move(fault.detail));
+    }
+    return std::move(faults).error(ErrorCode::schema_mismatch);
+  }
+
+ private:
+  // A schema that cannot be looked at is said, because nobody can say that the data matches it.
+  Mismatches mismatches_of(const protocol::EventRequest& event) {
+    const auto found = context_.schemas.find(event.type);
+    if (!unread_.empty() && !context_.schemas.is_filled()) {
+      return {{"/type", "type: its schema cannot be read: " + unread_}};
+    }
+    if (!found.unusable.empty()) {
+      return {{"/type", "type: its schema cannot be used, put another: " + std::string(found.unusable)}};
+    }
+    return found.schema != nullptr ? found.schema->faults_of(event.data, "data") : Mismatches();
+  }
+
+  Context& context_;
+  SchemaMode mode_;
+  bool counts_;
+  std::string unread_;
+};
 
 // ---- accepting, or only rehearsing it -------------------------------------------------------------------------
 
@@ -114,9 +188,15 @@ asio::awaitable<Result<AcceptResults>> accept(Context& context, std::vector<Even
 }
 
 Reply accept_one(Context& context, const Request& request) {
-  auto event = protocol::read_event(request.body, context.options.live.event_data_bytes_max);
+  auto event = read_one(request, context.options.live.event_data_bytes_max);
   if (!event) {
     co_return event.error();
+  }
+  SchemaGate schemas(context, request);
+  co_await schemas.prepare();
+  auto warnings = schemas.check(*event);
+  if (!warnings) {
+    co_return warnings.error();
   }
   std::vector<EventDraft> drafts;
   drafts.push_back(draft_of(std::move(*event)));
@@ -130,7 +210,7 @@ Reply accept_one(Context& context, const Request& request) {
   }
   Answer answer;
   answer.status = result->duplicate || request.dry_run ? 200 : request.route->status;
-  protocol::append_accept_answer(answer.body, answer_of(*result));
+  protocol::append_accept_answer(answer.body, answer_of(*result, std::move(*warnings)));
   co_return answer;
 }
 
@@ -141,6 +221,7 @@ struct Chunk {
   struct Line {
     std::uint64_t number;
     std::optional<Error> fault;  // none: the next draft
+    Mismatches warnings;
   };
   std::vector<Line> lines;
   std::vector<EventDraft> drafts;
@@ -148,7 +229,8 @@ struct Chunk {
 
 class BatchReader {
  public:
-  BatchReader(std::string_view text, std::size_t data_bytes_max) : rest_(text), data_bytes_max_(data_bytes_max) {}
+  BatchReader(std::string_view text, std::size_t data_bytes_max, SchemaGate& schemas)
+      : rest_(text), data_bytes_max_(data_bytes_max), schemas_(schemas) {}
 
   bool at_end() const { return rest_.empty(); }
   Chunk next() {
@@ -172,28 +254,34 @@ class BatchReader {
   }
   void read(std::string_view line, Chunk& chunk) {
     auto event = protocol::read_event(line, data_bytes_max_);
-    if (event) {
-      chunk.drafts.push_back(draft_of(std::move(*event)));
-      chunk.lines.push_back({number_, std::nullopt});
-    } else {
-      chunk.lines.push_back({number_, event.error()});
+    if (!event) {
+      chunk.lines.push_back({number_, event.error(), {}});
+      return;
     }
+    auto warnings = schemas_.check(*event);
+    if (!warnings) {
+      chunk.lines.push_back({number_, warnings.error(), {}});
+      return;
+    }
+    chunk.drafts.push_back(draft_of(std::move(*event)));
+    chunk.lines.push_back({number_, std::nullopt, std::move(*warnings)});
   }
 
   std::string_view rest_;
   std::size_t data_bytes_max_;
+  SchemaGate& schemas_;
   std::uint64_t number_ = 0;
 };
 
 // The answers of a chunk. When the whole call failed, every line that was sent to it did.
-std::string answers_of(const Chunk& chunk, const Result<AcceptResults>& results) {
+std::string answers_of(Chunk& chunk, const Result<AcceptResults>& results) {
   std::string out;
   std::size_t draft = 0;
-  for (const auto& line : chunk.lines) {
+  for (auto& line : chunk.lines) {
     if (line.fault) {
       append_result(out, Result<Accepted>(*line.fault), line.number);
     } else if (results) {
-      append_result(out, (*results)[draft++], line.number);
+      append_result(out, (*results)[draft++], line.number, std::move(line.warnings));
     } else {
       append_result(out, Result<Accepted>(results.error()), line.number);
     }
@@ -202,7 +290,9 @@ std::string answers_of(const Chunk& chunk, const Result<AcceptResults>& results)
 }
 
 Reply accept_batch(Context& context, const Request& request) {
-  BatchReader reader(request.body, context.options.live.event_data_bytes_max);
+  SchemaGate schemas(context, request);
+  co_await schemas.prepare();
+  BatchReader reader(request.body, context.options.live.event_data_bytes_max, schemas);
   StreamedAnswer stream(request, protocol::media::ndjson);
   while (!reader.at_end()) {
     Chunk chunk = reader.next();

@@ -15,7 +15,7 @@ namespace webhookd::server {
 
 namespace {
 
-constexpr mode_t socket_mode = 0660;
+constexpr mode_t socket_mode = 0666;  // who has a role, is asked after connecting: [access] names users of any group
 
 class Descriptor {
  public:

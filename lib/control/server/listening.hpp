@@ -1,4 +1,5 @@
-// The Unix socket in the file system: made with mode 0660, a stale file replaced, a live one refused, removed at the
+// The Unix socket in the file system: made for everybody to connect to (whom [access] does not name is told so, in
+// serving.cpp), a stale file replaced, a live one refused, removed at the
 // end only while it is still ours. One that somebody else opened for us is used as it is, and its file left alone.
 #pragma once
 

@@ -79,11 +79,19 @@ void write_outcomes(Samples& samples, const Figures& figures) {
   }
 }
 
+void write_mismatches(Samples& samples, const Figures& figures) {
+  samples.labelled("result", "accepted", figures.mismatches_accepted);
+  samples.labelled("result", "refused", figures.mismatches_refused);
+}
+
 constexpr std::array table = {
     Metric{"webhookd_build_info", Kind::gauge, "Always 1; the label says which version runs.", "version",
            [](Samples& s, const Figures&) { s.labelled("version", WEBHOOKD_VERSION, 1); }},
     Metric{"webhookd_events_accepted_total", Kind::counter, "Events accepted, durable on disk, since the start.", "",
            [](Samples& s, const Figures& f) { s.value(f.engine.accepted); }},
+    Metric{"webhookd_events_schema_mismatches_total", Kind::counter,
+           "Events, since the start, whose data did not match the schema of their type.",
+           "result: accepted (events.schema is warn), refused (it is enforce)", write_mismatches},
     Metric{"webhookd_attempts_total", Kind::counter, "HTTP requests made for messages, by how they ended.",
            "outcome: success, status (an answer other than 2xx), timeout, connect, dns, tls, reset, protocol, denied, "
            "aborted, interrupted",

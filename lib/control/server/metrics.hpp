@@ -22,6 +22,8 @@ struct MetricFigures {
   engine::LaneFigures lanes;
   ProcessFigures process;
   std::uint64_t sessions = 0;  // connections to the socket
+  std::uint64_t mismatches_accepted = 0;
+  std::uint64_t mismatches_refused = 0;
 };
 
 enum class MetricKind { counter, gauge, histogram };

@@ -54,6 +54,8 @@ asio::awaitable<Result<std::string>> read_metrics(Context& context) {
   figures.lanes = decided->lanes;
   figures.process = read_process_figures();
   figures.sessions = context.sessions.size();
+  figures.mismatches_accepted = context.schema_mismatches.accepted;
+  figures.mismatches_refused = context.schema_mismatches.refused;
   co_return metrics_text(figures);
 }
 

@@ -45,16 +45,24 @@ struct MetricsPlace {
   std::uint16_t port = 0;
 };
 
+// What becomes of an event whose data does not match the schema of its type.
+enum class SchemaMode {
+  off,      // nobody looks
+  warn,     // it is accepted, and the answer says what is wrong
+  enforce,  // it is refused (schema_mismatch)
+};
+
 // What may change while the server runs.
 struct LiveOptions {
   AccessLists access;
   std::size_t event_data_bytes_max = 1024 * 1024;
+  SchemaMode schema_mode = SchemaMode::warn;
   domain::Webhook defaults;  // of a webhook that does not say
   std::function<std::optional<std::string>(const domain::Url&)> url_refusal = nullptr;  // egress, for literals
 };
 
 struct ServerOptions {
-  std::string socket_path;    // created 0660; a stale socket file is replaced, a live one refused
+  std::string socket_path;    // created 0666; a stale socket file is replaced, a live one refused
   int inherited_socket = -1;  // bound to socket_path and listening already; its file is somebody else's
   LiveOptions live;
   std::size_t sessions_max = 1024;

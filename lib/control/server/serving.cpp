@@ -11,6 +11,7 @@
 #include <exception>
 
 #include "base/check.hpp"
+#include "base/text.hpp"
 #include "control/protocol/audit_codec.hpp"
 #include "control/protocol/problems.hpp"
 #include "control/server/serving_impl.hpp"
@@ -29,6 +30,9 @@ using Parser = http::request_parser<http::string_body>;
 constexpr auto idle_time = 75s;
 constexpr auto last_request_time = 1s;  // for the first request of a session, while draining
 constexpr auto request_time = 30s;
+// Who has no role may hear so, and not keep others from being heard.
+constexpr auto stranger_time = 5s;  // for the request that is refused
+constexpr std::size_t strangers_max = 32;
 constexpr auto sweep_pause = 1s;
 constexpr auto accept_pause = 150ms;  // when descriptors or memory are short
 constexpr auto linger_time = 5s;
@@ -111,6 +115,23 @@ Result<void> read_media_type(const protocol::Route& route, std::string_view cont
   return {};
 }
 
+// The attributes of a CloudEvent in binary mode (HTTP binding, section 3.1): headers that begin with ce-.
+std::optional<protocol::CloudEventHeaders> cloud_event_headers(const Parser& parser) {
+  const auto& head = parser.get();
+  if (head.find("ce-specversion") == head.end()) {
+    return std::nullopt;
+  }
+  protocol::CloudEventHeaders headers;
+  for (const auto& field : head) {
+    constexpr std::size_t prefix_bytes = 3;
+    const std::string name = base::to_lower(view(field.name_string()));
+    if (name.starts_with("ce-")) {
+      headers.emplace_back(name.substr(prefix_bytes), view(field.value()));
+    }
+  }
+  return headers;
+}
+
 // Everything that can be said before the body is read; `allowed` is for the Allow header of a 405.
 Result<Request> read_head(Session& session, const Parser& parser, std::string& allowed) {
   const auto& head = parser.get();
@@ -154,6 +175,9 @@ Result<Request> read_head(Session& session, const Parser& parser, std::string& a
   const auto media_type = read_media_type(*match.route, view(head[http::field::content_type]), request);
   if (!media_type) {
     return media_type.error();
+  }
+  if (match.route->operation == protocol::Operation::accept_events && request.media_type == protocol::media::json) {
+    request.cloud_event = cloud_event_headers(parser);
   }
   return request;
 }
@@ -240,7 +264,7 @@ asio::awaitable<ReadEnd> read_body(Session& session, beast::flat_buffer& buffer,
 asio::awaitable<ReadEnd> read_request_head(const Context& context, Session& session, beast::flat_buffer& buffer,
                                            Parser& parser, std::string& fault) {
   if (buffer.size() == 0) {
-    session.expire_in(context.draining ? last_request_time : idle_time);
+    session.expire_in(context.draining ? last_request_time : session.role == Role::none ? stranger_time : idle_time);
     session.is_waiting = true;
     const auto space = buffer.prepare(read_piece);
     const auto [error, bytes] = co_await session.socket.async_read_some(space, as_values);
@@ -269,7 +293,7 @@ asio::awaitable<ReadEnd> read_request_head(const Context& context, Session& sess
 // Answers before the body has been read, and ends the session if there is one.
 asio::awaitable<bool> refuse(Session& session, const Parser& parser, Error error, std::string allowed) {
   const bool is_head = parser.get().method() == http::verb::head;
-  const bool keep_alive = parser.is_done() && parser.get().keep_alive() && !is_head;
+  const bool keep_alive = parser.is_done() && parser.get().keep_alive() && !is_head && session.role != Role::none;
   Answer answer = problem_answer(error);
   if (is_head) {
     answer.body.clear();  // RFC 9110 section 9.3.2
@@ -385,15 +409,47 @@ bool identify(Context& context, Session& session) {
   return true;
 }
 
+// One try, without waiting: whoever floods us may miss the words.
+void turn_away(Socket& socket) {
+  const Answer answer = problem_answer(refusal(ErrorCode::unavailable, "too many connections"));
+  const std::string text = answer_head(answer.status, answer.media_type) +
+                           "Connection: close\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" +
+                           answer.body;
+  ::send(socket.native_handle(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+// A user without a role has one answer, and few have it at once.
+class StrangerCount {
+ public:
+  StrangerCount(Context& context, const Session& session)
+      : context_(context), is_stranger_(session.role == Role::none) {
+    context_.strangers += is_stranger_;
+  }
+  ~StrangerCount() { context_.strangers -= is_stranger_; }
+  StrangerCount(const StrangerCount&) = delete;
+  StrangerCount& operator=(const StrangerCount&) = delete;
+  bool is_stranger() const { return is_stranger_; }
+  bool is_one_too_many() const { return is_stranger_ && context_.strangers > strangers_max; }
+
+ private:
+  Context& context_;
+  bool is_stranger_;
+};
+
 asio::awaitable<void> serve_requests(Context& context, Socket socket) {
   Session session(std::move(socket));
   const Listed listed(context, session);
   beast::flat_buffer buffer(buffer_bytes_max);
   try {
     bool go_on = identify(context, session);
+    const StrangerCount count(context, session);
+    if (count.is_one_too_many()) {
+      turn_away(session.socket);
+      go_on = false;
+    }
     while (go_on && !context.closing) {
       go_on = co_await serve_request(context, session, buffer);
-      go_on = go_on && !context.draining;
+      go_on = go_on && !context.draining && !count.is_stranger();
       session.was_served = true;
     }
   } catch (const std::exception& failure) {
@@ -406,15 +462,6 @@ asio::awaitable<void> serve_session(Context& context, Socket socket) {
   if (context.closing && context.sessions.empty()) {
     context.io.stop();
   }
-}
-
-// One try, without waiting: whoever floods us may miss the words.
-void turn_away(Socket& socket) {
-  const Answer answer = problem_answer(refusal(ErrorCode::unavailable, "too many connections"));
-  const std::string text = answer_head(answer.status, answer.media_type) +
-                           "Connection: close\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" +
-                           answer.body;
-  ::send(socket.native_handle(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 }  // namespace

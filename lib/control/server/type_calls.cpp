@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "control/protocol/cursor.hpp"
 #include "control/protocol/event_codec.hpp"
+#include "control/protocol/problems.hpp"
 #include "control/server/call_impl.hpp"
 
 namespace webhookd::server {
@@ -11,12 +12,6 @@ namespace {
 
 using domain::EventType;
 using protocol::JsonWriter;
-
-asio::awaitable<Result<std::vector<EventType>>> read_types(Context& context) {
-  store::Store& store = context.world.store;
-  auto list = [&store](Completion<std::vector<EventType>> done) { store.list_types(std::move(done)); };
-  return ask<std::vector<EventType>>(context, std::move(list));
-}
 
 const EventType* type_named(const std::vector<EventType>& types, std::string_view name) {
   const auto found = std::find_if(types.begin(), types.end(), [&](const EventType& type) { return type.name == name; });
@@ -46,6 +41,26 @@ Answer type_answer(unsigned status, const EventType& type) {
   return answer;
 }
 
+// A type as it may be stored: its schema can be used, and its example matches it, for trigger emits the example.
+Result<EventType> read_type(const Request& request, std::string_view name) {
+  auto type = protocol::read_event_type(request.body, name);
+  if (!type || type->schema.empty()) {
+    return type;
+  }
+  const auto schema = EventSchema::compile(type->schema);
+  if (!schema) {
+    return schema.error();
+  }
+  if (type->example.empty()) {
+    return type;
+  }
+  protocol::Faults faults;
+  for (auto& fault : schema->faults_of(type->example, "example")) {
+    faults.add(std::move(fault.pointer), std::move(fault.detail));
+  }
+  return faults.any() ? std::move(faults).error(ErrorCode::invalid_field) : type;
+}
+
 Reply store_type(Context& context, const Request& request, EventType type, unsigned status) {
   if (type.name == domain::ping_type) {
     co_return reserved(type.name);
@@ -62,6 +77,7 @@ Reply store_type(Context& context, const Request& request, EventType type, unsig
   if (!stored) {
     co_return stored.error();
   }
+  context.schemas.put(*stored);
   co_return type_answer(status, *stored);
 }
 
@@ -70,19 +86,11 @@ asio::awaitable<Result<void>> rehearse_removal(Context& context, std::string nam
   if (name == domain::ping_type) {
     co_return reserved(name);
   }
-  store::Store& store = context.world.store;
-  auto list = [&store](Completion<std::vector<store::WebhookState>> done) { store.list_webhooks(std::move(done)); };
-  const auto states = co_await ask<std::vector<store::WebhookState>>(context, std::move(list));
-  if (!states) {
-    co_return states.error();
-  }
-  for (const auto& state : *states) {
-    const auto& events = state.webhook.events;
-    if (std::find(events.begin(), events.end(), name) != events.end()) {
-      co_return refusal(ErrorCode::type_in_use, "the webhook " + state.webhook.display_name + " names " + name);
-    }
-  }
-  co_return Result<void>();
+  auto check = [name = std::move(name)](engine::Engine& engine, base::Time, Completion<void> done) {
+    done(engine.check_removal(name));
+  };
+  const auto allowed = co_await on_engine<void>(context, std::move(check));
+  co_return allowed;
 }
 
 Answer page_answer(std::vector<EventType> types, const std::string& after, std::size_t limit, std::uint64_t list) {
@@ -107,6 +115,12 @@ Answer removed_answer(const std::string& name) {
 }
 
 }  // namespace
+
+asio::awaitable<Result<std::vector<EventType>>> read_types(Context& context) {
+  store::Store& store = context.world.store;
+  auto list = [&store](Completion<std::vector<EventType>> done) { store.list_types(std::move(done)); };
+  return ask<std::vector<EventType>>(context, std::move(list));
+}
 
 Reply list_types(Context& context, const Request& request) {
   const auto filter = protocol::read_page_filter(request.query);
@@ -142,7 +156,7 @@ Reply show_type(Context& context, const Request& request) {
 }
 
 Reply create_type(Context& context, const Request& request) {
-  auto type = protocol::read_event_type(request.body, {});
+  auto type = read_type(request, {});
   if (!type) {
     co_return type.error();
   }
@@ -161,7 +175,7 @@ Reply create_type(Context& context, const Request& request) {
 }
 
 Reply put_type(Context& context, const Request& request) {
-  auto type = protocol::read_event_type(request.body, request.argument);
+  auto type = read_type(request, request.argument);
   if (!type) {
     co_return type.error();
   }
@@ -200,6 +214,7 @@ Reply delete_type(Context& context, const Request& request) {
   if (!removed) {
     co_return removed.error();
   }
+  context.schemas.remove(request.argument);
   co_return removed_answer(request.argument);
 }
 
