@@ -23,7 +23,7 @@ constexpr std::array wait_query = {QueryParameter{
 constexpr std::array webhooks_query = {
     QueryParameter{"status", R"({"type":"string","enum":["active","inactive"]})", "only these"},
     QueryParameter{"event", text_schema, "those that an event of this type goes to"},
-    QueryParameter{"search", text_schema, "occurs in the name or the URL, ignoring case"},
+    QueryParameter{"search", text_schema, "occurs in the id, the name, the URL or the description, ignoring case"},
     QueryParameter{"sort", R"({"type":"string","enum":["created","name","status"],"default":"created"})", "the order"},
     limit,
     cursor,

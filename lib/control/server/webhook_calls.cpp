@@ -239,7 +239,8 @@ bool passes(const Webhook& webhook, const protocol::WebhookFilter& filter, const
   return (!filter.status || webhook.status == *filter.status) &&
          (filter.event.empty() || webhook.wants(filter.event)) &&
          (search.empty() || contains_ignoring_case(webhook.display_name, search) ||
-          contains_ignoring_case(webhook.url.text(), search));
+          contains_ignoring_case(webhook.url.text(), search) || contains_ignoring_case(webhook.description, search) ||
+          contains_ignoring_case(base::to_string(webhook.id), search));
 }
 
 // Orders the list, and is the position in its cursor; unique by the name or the id.
