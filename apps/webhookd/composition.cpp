@@ -25,6 +25,7 @@
 #include "crypto/signer.hpp"
 #include "engine/engine.hpp"
 #include "keeping.hpp"
+#include "memory_return.hpp"
 #include "net/delivery.hpp"
 #include "net/engine_loop.hpp"
 #include "net/tls.hpp"
@@ -161,26 +162,38 @@ Result<void> start_delivery(House& house, const Settings& settings, base::LogSin
 }
 
 // The service manager hears of the engine from the engine's own thread: a sign of life proves that it turns.
-void report_turns(net::EngineLoop& loop, const std::unique_ptr<engine::Engine>& engine, Supervisor& supervisor) {
-  if (!supervisor.is_listening()) {
-    return;
+std::optional<Pulse::Time> tell(Supervisor& supervisor, const Pulse::Beat& beat) {
+  if (beat.alive) {
+    supervisor.alive();
   }
-  loop.after_turns([&engine, &supervisor, pulse = Pulse(supervisor.watchdog())](Pulse::Time now) mutable {
-    const Pulse::Beat beat = pulse.beat(now, engine->figures());
-    if (beat.alive) {
-      supervisor.alive();
-    }
-    if (beat.status) {
-      supervisor.status(*beat.status);
-    }
-    return beat.next;
-  });
+  if (beat.status) {
+    supervisor.status(*beat.status);
+  }
+  return beat.next;
+}
+
+std::optional<Pulse::Time> return_memory(const MemoryReturn::Step& step) {
+  if (step.trims) {
+    ::malloc_trim(0);
+  }
+  return step.next;
+}
+
+void look_after_turns(net::EngineLoop& loop, const std::unique_ptr<engine::Engine>& engine, Supervisor& supervisor) {
+  loop.after_turns(
+      [&engine, &supervisor, pulse = Pulse(supervisor.watchdog()), memory = MemoryReturn()](Pulse::Time now) mutable {
+        const engine::EngineFigures figures = engine->figures();
+        const bool is_busy = figures.in_flight + figures.ready + figures.unsettled > 0;
+        const auto by_memory = return_memory(memory.look(now, figures.attempts + figures.accepted, is_busy));
+        const auto by_pulse = supervisor.is_listening() ? tell(supervisor, pulse.beat(now, figures)) : std::nullopt;
+        return by_memory && by_pulse ? std::min(by_memory, by_pulse) : by_memory ? by_memory : by_pulse;
+      });
 }
 
 Result<void> start_engine(House& house, const Settings& settings, Supervisor& supervisor, base::LogSink& log) {
   house.engine = std::make_unique<engine::Engine>(engine_options(settings), *house.store, *house.delivery, *house.loop,
                                                   base::Random(kernel_random()), log);
-  report_turns(*house.loop, house.engine, supervisor);
+  look_after_turns(*house.loop, house.engine, supervisor);
   std::promise<Result<void>> started;
   auto answer = started.get_future();
   house.loop->post([&] { house.engine->start([&started](Result<void> result) { started.set_value(result); }); });

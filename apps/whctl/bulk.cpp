@@ -23,8 +23,8 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto look_pause = 100ms;
-constexpr auto look_pause_max = 500ms;
+constexpr std::chrono::milliseconds look_pause = 100ms;
+constexpr std::chrono::milliseconds look_pause_max = 500ms;
 constexpr auto line_pause = 5s;  // between two lines of progress where there is no terminal
 constexpr std::size_t bar_width = 30;
 
@@ -134,7 +134,15 @@ bool is_interrupted_within(const StopSignals& signals, std::chrono::milliseconds
   return ::poll(&entry, 1, static_cast<int>(pause.count())) == 1;
 }
 
-Result<Document> until_ended(Session& session, const std::string& id, bool& is_interrupted) {
+// What is left of a timeout that began then; for ever without one.
+std::chrono::milliseconds left_of(std::optional<base::Duration> timeout, Steady::time_point start) {
+  if (!timeout) return std::chrono::milliseconds::max();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(start + *timeout - Steady::now());
+}
+
+Result<Document> until_ended(Session& session, const std::string& id, std::optional<base::Duration> timeout,
+                             bool& is_interrupted) {
+  const auto start = Steady::now();
   const StopSignals signals;
   Progress progress(session);
   bool has_been_there = false;
@@ -152,7 +160,9 @@ Result<Document> until_ended(Session& session, const std::string& id, bool& is_i
       progress.clear();
       session.note("whctl: the daemon went away; the task goes on when it is back");
     }
-    is_interrupted = is_interrupted_within(signals, pause);
+    const auto left = left_of(timeout, start);
+    if (left.count() <= 0) return failure("wait_timeout", id, "did not end within " + base::format_duration(*timeout));
+    is_interrupted = is_interrupted_within(signals, std::min(pause, left));
     if (is_interrupted) return task;
   }
 }
@@ -213,9 +223,9 @@ Result<ExitCode> act_in_bulk(Session& session, const Invocation& invocation, std
   return watch_task(session, begun->root()["id"].text());
 }
 
-Result<ExitCode> watch_task(Session& session, const std::string& id) {
+Result<ExitCode> watch_task(Session& session, const std::string& id, std::optional<base::Duration> timeout) {
   bool is_interrupted = false;
-  const auto task = until_ended(session, id, is_interrupted);
+  const auto task = until_ended(session, id, timeout, is_interrupted);
   if (is_interrupted) {
     session.note("the task goes on; `whctl wait " + safe_line(id) + "` watches it again, `whctl cancel " +
                  safe_line(id) + "` stops it");

@@ -91,6 +91,8 @@ const Argument webhook_argument{"WEBHOOK", Role::webhook, "id, unique id prefix,
 const Argument webhooks_argument{"WEBHOOK", Role::webhook, "ids, unique id prefixes, or display names", required,
                                  repeated};
 const Argument messages_argument{"MESSAGE", Role::message, "ids or unique id prefixes", optional, repeated};
+const Argument cancelled_argument{"MESSAGE", Role::cancellable, "ids or unique id prefixes; or ids of tasks", optional,
+                                  repeated};
 const Argument type_argument{"TYPE", Role::event_type, "a type of the catalogue"};
 const Flag wait_timeout_flag{"timeout", 0, "D", "with --wait: at most this long; for ever by default", Role::duration};
 
@@ -120,7 +122,7 @@ std::vector<Command> webhook_commands() {
        list_webhooks,
        Manner::paged},
       {"show",
-       "shows one webhook, message (with its attempts) or event",
+       "shows one webhook, message (with its attempts), event or task",
        {{"ID", Role::subject, "id, unique id prefix, or a webhook's name"}},
        {},
        {{"whctl show orders", "a webhook by name"}, {"whctl show msg_0000000000000", "a message with its attempts"}},
@@ -177,7 +179,7 @@ std::vector<Command> webhook_commands() {
       {"secret rotate",
        "makes a new secret; during the grace both sign",
        {webhook_argument},
-       {{"grace", 0, "D", "how long the old secrets still sign; 24h by default", Role::duration}},
+       {{"grace", 0, "D", "how long the old secrets still sign; 24h by default, 0 for not at all", Role::duration}},
        {{"whctl secret rotate orders --grace 48h", ""}},
        rotate_secret},
       {"secret rotate-master",
@@ -316,7 +318,7 @@ std::vector<Command> message_commands() {
        bulk_about},
       {"cancel",
        "ends waiting messages, or stops a task",
-       {messages_argument},
+       {cancelled_argument},
        bulk_flags(),
        {{"whctl cancel msg_0000000000000", ""},
         {"whctl cancel --webhook orders --event api.update", "asks on a terminal; elsewhere it needs --yes", 2},
@@ -332,7 +334,7 @@ std::vector<Command> message_commands() {
        explain_message},
       {"wait",
        "waits until messages, or all messages of events, have settled, or tasks have ended",
-       {{"ID", Role::subject, "messages, events or tasks", required, repeated}},
+       {{"ID", Role::awaitable, "messages, events or tasks", required, repeated}},
        {{"timeout", 0, "D", "at most this long; for ever by default", Role::duration}},
        {{"whctl wait evt_0000000000000 --timeout 1m", "exits 0 when all were delivered, 8 when one failed"}},
        wait_for_subjects},
@@ -456,7 +458,7 @@ std::vector<Command> tool_commands() {
       {"verify",
        "checks a Standard Webhooks signature of standard input, offline",
        {},
-       {{"secret-file", 0, "FILE", "secrets, one a line", Role::file, required},
+       {{"secret-file", 0, "FILE", "secrets, or public keys (whpk_), one a line", Role::file, required},
         {"id", 0, "ID", "the webhook-id header", Role::text, required},
         {"timestamp", 0, "T", "the webhook-timestamp header", Role::number, required},
         {"signature", 0, "S", "the webhook-signature header", Role::text, required}},
@@ -489,7 +491,12 @@ std::vector<Command> tool_commands() {
        "Keys: up and down choose a failure, enter opens it, r retries it, c cancels it, space or p stops the view and "
        "lets "
        "it go on, q leaves."},
-      {"status", "shows the daemon: version, uptime, store, queue", {}, {}, {{"whctl status", ""}}, show_status},
+      {"status",
+       "shows the daemon: version, uptime, store, queue, and the health of the endpoints",
+       {},
+       {},
+       {{"whctl status", ""}},
+       show_status},
       {"backup",
        "writes a consistent copy of the store, while the daemon goes on",
        {{"FILE", Role::file, "where; it is replaced when the copy is complete"}},
@@ -588,15 +595,16 @@ std::vector<Command> tool_commands() {
        {{"whctl completion bash > whctl.bash", "then `source whctl.bash`, or put it where the shell looks"},
         {"whctl completion zsh > _whctl", "into a directory of $fpath"},
         {"whctl completion fish > whctl.fish", "into ~/.config/fish/completions"}},
-       print_completion},
-      {"version", "prints the version", {}, {}, {{"whctl version", ""}}, show_version},
+       print_completion,
+       Manner::itself},
+      {"version", "prints the version", {}, {}, {{"whctl version", ""}}, show_version, Manner::itself},
       {"help",
        "explains a command",
        {{"COMMAND", Role::command, "which; all without", optional, repeated}},
        {},
        {{"whctl help create", ""}},
        show_help,
-       Manner::paged},
+       Manner::itself},
   };
 }
 
@@ -629,6 +637,7 @@ const std::vector<Flag>& global_flags() {
       {"yes", 'y', "", "yes to every question"},
       {"no-input", 0, "", "ask nothing"},
       {"help", 'h', "", "explain the command"},
+      {"version", 0, "", "print the version"},
   };
   return flags;
 }

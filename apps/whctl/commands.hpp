@@ -18,7 +18,9 @@ enum class Role {
   webhook,
   message,
   event,
-  subject,
+  subject,      // a webhook, message or event
+  awaitable,    // a message, event or task
+  cancellable,  // a message that waits, or a task that runs
   event_type,
   event_pattern,
   command,
@@ -59,6 +61,7 @@ struct Example {
 enum class Manner {
   plain,
   paged,   // may be long: goes through the pager when both ends are a terminal
+  itself,  // about the tool: paged, and not held up by a broken configuration file
   hidden,  // for programs; in no help, page or completion
 };
 

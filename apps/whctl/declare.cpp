@@ -1,5 +1,6 @@
 // Declarative commands: export, diff, apply; and import, which declares what other systems' exports say.
 #include <algorithm>
+#include <array>
 
 #include "history.hpp"
 #include "import.hpp"
@@ -24,11 +25,13 @@ std::string folder_of(const std::string& file) {
   return slash == std::string::npos ? "" : file.substr(0, slash + 1);
 }
 
+std::string place_of(const std::string& file) { return file == "-" ? "standard input" : file; }
+
 Result<Manifest> read_file(Session& session, const Invocation& invocation) {
   const auto& file = invocation.value("file");
   const auto text = read_input(file, session.console().in);
   if (!text) return text.error();
-  return read_manifest(*text, file == "-" ? "standard input" : file, folder_of(file));
+  return read_manifest(*text, place_of(file), folder_of(file));
 }
 
 // In the order of their names, whatever order they were made in.
@@ -50,6 +53,25 @@ Result<std::vector<std::string>> declared_all(Session& session, const std::strin
 std::string counted(const std::vector<Step>& steps, Action action, std::string_view word) {
   const auto count = std::count_if(steps.begin(), steps.end(), [&](const Step& step) { return step.action == action; });
   return std::to_string(count) + " " + std::string(word);
+}
+
+// Of a plan with faults no step is done.
+client::Failure unchanged(client::Failure failure) {
+  if (failure.hint.empty()) failure.hint = "nothing was changed";
+  return failure;
+}
+
+// How a manifest is written. JSON lines is one line of JSON.
+bool is_manifest_json(const Output& output, const std::string& file) {
+  const Format format = output.options().format;
+  return format == Format::json || format == Format::jsonl || file.ends_with(".json");
+}
+
+Result<void> check_manifest_format(const Output& output) {
+  constexpr std::array written{Format::table, Format::wide, Format::json, Format::jsonl};
+  if (std::find(written.begin(), written.end(), output.options().format) != written.end()) return {};
+  return failure(client::codes::usage, "--output", "the document is TOML or JSON, which `whctl apply` reads",
+                 "-o json prints JSON; without -o it is TOML");
 }
 
 Result<ExitCode> apply_plan(Session& session, const std::vector<Step>& steps, bool is_dry) {
@@ -81,14 +103,18 @@ Result<ExitCode> export_manifest(Session& session, const Invocation& invocation)
   for (const std::string_view filter : {"webhook", "event", "since", "until"}) {
     if (invocation.has(filter)) return only_of_messages(filter);
   }
+  const auto possible = check_manifest_format(session.output());
+  if (!possible) return possible.error();
   const auto webhooks = declared_all(session, "/v1/webhooks", "display_name", declared_webhook);
   if (!webhooks) return webhooks.error();
   const auto types = declared_all(session, "/v1/types", "name", declared_type);
   if (!types) return types.error();
   const auto& file = invocation.value("file");
-  const bool is_json = session.output().is_json() || file.ends_with(".json");
+  const bool is_json = is_manifest_json(session.output(), file);
+  const bool is_line = session.output().options().format == Format::jsonl;
+  const std::string json = manifest_json(*webhooks, *types);
   const std::string text =
-      is_json ? pretty_json(manifest_json(*webhooks, *types)) + "\n" : manifest_toml(*webhooks, *types);
+      is_json ? (is_line ? compact_json(json) : pretty_json(json)) + "\n" : manifest_toml(*webhooks, *types);
   if (invocation.has("file") && file != "-") {
     const auto written = write_whole_file(file, text, 0600);
     if (!written) return written.error();
@@ -103,7 +129,7 @@ Result<ExitCode> export_manifest(Session& session, const Invocation& invocation)
 Result<ExitCode> diff_manifest(Session& session, const Invocation& invocation) {
   const auto manifest = read_file(session, invocation);
   if (!manifest) return manifest.error();
-  const auto steps = make_plan(session, *manifest, {invocation.has("prune"), true});
+  const auto steps = make_plan(session, *manifest, {place_of(invocation.value("file")), invocation.has("prune"), true});
   if (!steps) return steps.error();
   const auto printed = print_plan(session, *steps);
   if (!printed) return printed.error();
@@ -113,8 +139,8 @@ Result<ExitCode> diff_manifest(Session& session, const Invocation& invocation) {
 Result<ExitCode> apply_manifest(Session& session, const Invocation& invocation) {
   const auto manifest = read_file(session, invocation);
   if (!manifest) return manifest.error();
-  const auto steps = make_plan(session, *manifest, {invocation.has("prune"), true});
-  if (!steps) return steps.error();
+  const auto steps = make_plan(session, *manifest, {place_of(invocation.value("file")), invocation.has("prune"), true});
+  if (!steps) return unchanged(steps.error());
   return apply_plan(session, *steps, invocation.has("dry-run"));
 }
 
@@ -122,13 +148,13 @@ Result<ExitCode> import_types(Session& session, const Invocation& invocation) {
   const auto& file = invocation.value("FILE");
   const auto text = read_input(file, session.console().in);
   if (!text) return text.error();
-  auto manifest = read_manifest(*text, file == "-" ? "standard input" : file, folder_of(file));
+  auto manifest = read_manifest(*text, place_of(file), folder_of(file));
   if (!manifest) return manifest.error();
   if (!manifest->webhooks.empty()) {
     return failure(client::codes::usage, file, "holds webhooks, too", "`whctl apply -f` makes all of it");
   }
-  const auto steps = make_plan(session, *manifest, {false, true});
-  if (!steps) return steps.error();
+  const auto steps = make_plan(session, *manifest, {place_of(file), false, true});
+  if (!steps) return unchanged(steps.error());
   return apply_plan(session, *steps, false);
 }
 
@@ -145,8 +171,8 @@ Result<ExitCode> import_endpoints(Session& session, const Invocation& invocation
   if (!text) return text.error();
   const auto manifest = manifest_of_export(*text, invocation.value("from"), invocation.all("event"), file);
   if (!manifest) return manifest.error();
-  const auto steps = make_plan(session, *manifest, {false, false});
-  if (!steps) return steps.error();
+  const auto steps = make_plan(session, *manifest, {place_of(file), false, false});
+  if (!steps) return unchanged(steps.error());
   const std::size_t left = manifest->webhooks.size() - steps->size();
   if (left > 0) session.note(std::to_string(left) + " exist already and are left as they are");
   return apply_plan(session, *steps, invocation.has("dry-run"));

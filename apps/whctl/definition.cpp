@@ -6,6 +6,7 @@
 
 #include "control/protocol/json_write.hpp"
 #include "domain/header.hpp"
+#include "domain/limits.hpp"
 #include "input.hpp"
 #include "values.hpp"
 
@@ -44,7 +45,7 @@ Result<void> write_duration(JsonWriter& json, const Invocation& invocation, std:
 }
 
 Result<void> write_count(JsonWriter& json, const Invocation& invocation, std::string_view flag, Session&) {
-  const auto count = count_value(invocation, flag, 1'000'000);
+  const auto count = count_value(invocation, flag, domain::limits::in_flight_max);
   if (!count) return count.error();
   json.number(*count);
   return {};

@@ -1,4 +1,6 @@
 // Commands that make events: emit and trigger. (emit --batch is batch.cpp.)
+#include <array>
+
 #include "batch.hpp"
 #include "control/protocol/json_write.hpp"
 #include "domain/limits.hpp"
@@ -68,26 +70,25 @@ Result<ExitCode> send_event(Session& session, const Invocation& invocation, std:
     const auto printed = session.output().made(event_view(), event);
     return printed ? Result<ExitCode>(ExitCode::done) : printed.error();
   }
-  // The id is out before the wait begins: whoever is interrupted can go on with `whctl wait`.
-  if (!session.output().is_json()) {
-    const auto printed = session.output().made(event_view(), event);
-    if (!printed) return printed.error();
-    session.console().out.flush();
-  }
-  auto settled = wait_until_settled(session, event["id"].text(), *timeout);
-  if (!settled) return settled.error();
-  if (session.output().is_json()) {
-    const auto printed = session.output().made(event_view(), settled->root());
-    if (!printed) return printed.error();
-  }
-  return print_outcome(session, settled->root());
+  return wait_and_print(session, {event_view(), event, event["id"].text(), event_view()}, *timeout);
 }
 
+struct NotOfBatch {
+  std::string_view word;
+  std::string_view shown;
+  std::string_view why;
+};
+constexpr std::string_view of_each_line = "does not go with --batch: each line says its own";
+constexpr std::string_view of_one_event = "does not go with --batch: only one event is waited for";
+constexpr std::array not_of_batch{
+    NotOfBatch{"TYPE", "TYPE", of_each_line},   NotOfBatch{"data", "--data", of_each_line},
+    NotOfBatch{"key", "--key", of_each_line},   NotOfBatch{"at", "--at", of_each_line},
+    NotOfBatch{"wait", "--wait", of_one_event}, NotOfBatch{"timeout", "--timeout", of_one_event},
+};
+
 Result<ExitCode> emit_lines(Session& session, const Invocation& invocation) {
-  for (const std::string_view word : {"TYPE", "data", "key", "at", "wait", "timeout"}) {
-    if (!invocation.has(word)) continue;
-    const std::string name = word == "TYPE" ? "TYPE" : "--" + std::string(word);
-    return failure(client::codes::usage, name, "does not go with --batch: each line says its own");
+  for (const auto& row : not_of_batch) {
+    if (invocation.has(row.word)) return failure(client::codes::usage, std::string(row.shown), std::string(row.why));
   }
   return emit_batch(session, invocation.value("batch"));
 }

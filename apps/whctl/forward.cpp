@@ -20,7 +20,7 @@ using client::Result;
 
 namespace {
 
-constexpr std::size_t head_bytes_max = 64 * 1024;
+constexpr std::size_t body_bytes_max = std::size_t{1} << 20;
 constexpr long step_seconds = 30;
 
 // Ours to write: they are about the connection, not about the message.
@@ -85,17 +85,13 @@ Result<int> connect_to(const domain::Url& to, const std::string& place) {
   return socket;
 }
 
-// The status of the first head that is not 1xx; 0 while it is not there.
-int status_in(std::string_view bytes) {
-  while (bytes.starts_with("HTTP/1.") && bytes.size() >= 12) {
-    const auto status = base::parse_whole_number(bytes.substr(9, 3), 599);
-    if (!status) return 0;
-    if (*status >= 200) return static_cast<int>(*status);
-    const auto end = bytes.find("\r\n\r\n");
-    if (end == std::string_view::npos) return 0;
-    bytes.remove_prefix(end + 4);
+void send_all(int socket, std::string_view unsent) {
+  while (!unsent.empty()) {
+    const auto sent = ::send(socket, unsent.data(), unsent.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return;  // it may have answered without reading everything
+    unsent.remove_prefix(static_cast<std::size_t>(sent));
   }
-  return 0;
 }
 
 }  // namespace
@@ -110,29 +106,29 @@ Result<domain::Url> read_forward_url(const std::string& text) {
   return *url;
 }
 
-Result<int> forward(const domain::Url& to, const ReceivedRequest& request) {
+Result<HttpAnswer> forward(const domain::Url& to, const ReceivedRequest& request) {
   const std::string place = to.redacted();
   const auto connected = connect_to(to, place);
   if (!connected) return connected.error();
   const Socket socket(*connected);
-  const std::string text = text_of(to, request);
-  std::string_view unsent = text;
-  while (!unsent.empty()) {
-    const auto sent = ::send(socket.descriptor(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) break;  // it may have answered without reading everything
-    unsent.remove_prefix(static_cast<std::size_t>(sent));
-  }
+  send_all(socket.descriptor(), text_of(to, request));
   std::string bytes;
-  std::array<char, 4096> buffer{};
-  while (bytes.size() < head_bytes_max) {
+  std::vector<char> buffer(64 * 1024);
+  HttpAnswer answer;
+  auto state = AnswerState::incomplete;
+  for (bool is_closed = false; state == AnswerState::incomplete && !is_closed;) {
     const auto got = ::recv(socket.descriptor(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
+    if (got < 0) break;
+    is_closed = got == 0;
     bytes.append(buffer.data(), static_cast<std::size_t>(got));
-    if (const int status = status_in(bytes); status != 0) return status;
+    state = read_answer(bytes, is_closed, request.method == "HEAD", answer);
+    if (answer.body.size() >= body_bytes_max) state = AnswerState::complete;
   }
-  return failure(client::codes::io, place, "gave no HTTP answer");
+  if (state != AnswerState::complete) return failure(client::codes::io, place, "gave no whole HTTP answer");
+  answer.headers = end_to_end(answer.headers);
+  answer.body.resize(std::min(answer.body.size(), body_bytes_max));
+  return answer;
 }
 
 }  // namespace webhookd::whctl

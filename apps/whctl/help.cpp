@@ -155,7 +155,11 @@ client::Result<ExitCode> show_help(Session& session, const Invocation& invocatio
     paths.emplace_back(command.path);
     if (command.path.starts_with(path + " ")) below += help_of(command) + "\n";
   }
-  if (below.empty()) return unknown_word(path, "unknown command", path, paths);
+  if (below.empty()) {
+    auto failure = unknown_word(path, "unknown command", path, paths);
+    if (failure.hint.empty()) failure.hint = "`whctl help` lists the commands";
+    return failure;
+  }
   session.console().out.write(below);
   return ExitCode::done;
 }

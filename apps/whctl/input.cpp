@@ -46,21 +46,31 @@ Result<std::string> read_input(const std::string& name, int standard_input) {
   return text;
 }
 
-Result<std::vector<domain::Secret>> read_secrets(const std::string& name, int standard_input) {
+Result<std::vector<KeyLine>> read_key_lines(const std::string& name, int standard_input) {
   const auto text = read_input(name, standard_input);
   if (!text) return text.error();
-  std::vector<domain::Secret> secrets;
+  std::vector<KeyLine> lines;
   std::string_view rest = *text;
   for (int number = 1; !rest.empty(); ++number) {
     auto line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
     if (line.empty() || line.front() == '#') continue;
-    auto secret = domain::parse_secret(line);
-    if (!secret) return failure(client::codes::usage, name + ":" + std::to_string(number), secret.error().detail);
+    lines.push_back({std::string(line), name + ":" + std::to_string(number)});
+  }
+  if (lines.empty()) return failure(client::codes::usage, name, "holds no secret");
+  return lines;
+}
+
+Result<std::vector<domain::Secret>> read_secrets(const std::string& name, int standard_input) {
+  const auto lines = read_key_lines(name, standard_input);
+  if (!lines) return lines.error();
+  std::vector<domain::Secret> secrets;
+  for (const auto& line : *lines) {
+    auto secret = domain::parse_secret(line.text);
+    if (!secret) return failure(client::codes::usage, line.place, secret.error().detail);
     secrets.push_back(std::move(*secret));
   }
-  if (secrets.empty()) return failure(client::codes::usage, name, "holds no secret");
   return secrets;
 }
 

@@ -18,6 +18,13 @@ inline constexpr std::size_t input_bytes_max = std::size_t{32} << 20;
 // The whole of a file, or of `standard_input` when the name is "-".
 client::Result<std::string> read_input(const std::string& name, int standard_input);
 
+// Lines that hold a secret or a key, with their places; blank ones and those that start with # are skipped. At least
+// one.
+struct KeyLine {
+  std::string text;
+  std::string place;
+};
+client::Result<std::vector<KeyLine>> read_key_lines(const std::string& name, int standard_input);
 // Secrets, one a line; blank lines and lines that start with # are skipped. At least one.
 client::Result<std::vector<domain::Secret>> read_secrets(const std::string& name, int standard_input);
 

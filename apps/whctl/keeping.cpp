@@ -1,4 +1,5 @@
 // Commands about the store as a whole: backup, check.
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -144,6 +145,10 @@ double rows_of(Json report) {
 
 Result<ExitCode> back_up_store(Session& session, const Invocation& invocation) {
   const std::string& name = invocation.value("FILE");
+  if (name == "-") {
+    return failure(client::codes::usage, "FILE", "a backup is a file, which takes its name when it is complete",
+                   "name a file; ./- for one that is called so");
+  }
   BackupFile file(name);
   if (auto opened = file.open(); !opened) return opened.error();
   client::Request request;

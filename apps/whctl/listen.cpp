@@ -157,6 +157,11 @@ Result<std::string> register_webhook(Session& session, const Invocation& invocat
   }
   json.end_object();
   auto made = session.send("POST", "/v1/webhooks", body);
+  if (!made && made.error().code == "name_taken") {
+    auto taken = made.error();
+    taken.hint = "when an earlier listen left it behind: whctl delete '" + invocation.value("webhook") + "'";
+    return taken;
+  }
   if (!made) return made.error();
   plan.secrets.clear();
   for (const auto& text : made->root()["secrets"].elements()) {
@@ -257,7 +262,7 @@ std::string text_of(const Line& line, const OutputOptions& options) {
                 {or_absent(line.id)},
                 {line.signature, signature_tone},
                 {status_text(line.status), is_good ? Tone::good : Tone::bad}};
-  if (!options.is_terminal) return tab_separated({row});
+  if (!options.is_terminal) return tab_separated({row}, options.has_color);
   std::string text;
   for (const auto& cell : row) text += (text.empty() ? "" : "  ") + in_tone(cell.text, cell.tone, options.has_color);
   return text + "\n" + body_text(line.body);
@@ -280,12 +285,12 @@ void print_line(Session& session, const Line& line) {
   out.flush();
 }
 
-int answer_of(Session& session, const ReceivedRequest& request, const Plan& plan, std::size_t number) {
-  if (!plan.forward_to) return plan.statuses[std::min(number, plan.statuses.size() - 1)];
-  const auto status = forward(*plan.forward_to, request);
-  if (status) return *status;
-  session.report(status.error());
-  return bad_gateway;
+HttpAnswer answer_of(Session& session, const ReceivedRequest& request, const Plan& plan, std::size_t number) {
+  if (!plan.forward_to) return {plan.statuses[std::min(number, plan.statuses.size() - 1)], {}, {}};
+  auto answer = forward(*plan.forward_to, request);
+  if (answer) return std::move(*answer);
+  session.report(answer.error());
+  return {bad_gateway, {}, {}};
 }
 
 void take(Session& session, const ReceivedRequest& request, const Plan& plan, int status) {
@@ -299,11 +304,11 @@ void take(Session& session, const ReceivedRequest& request, const Plan& plan, in
 
 void serve(Session& session, Receiver& receiver, const Plan& plan, int stop) {
   std::size_t count = 0;
-  receiver.serve(plan.delay, stop, [&](const ReceivedRequest& request) -> std::optional<int> {
-    const int status = answer_of(session, request, plan, count++);
-    take(session, request, plan, status);
+  receiver.serve(plan.delay, stop, [&](const ReceivedRequest& request) -> std::optional<HttpAnswer> {
+    auto answer = answer_of(session, request, plan, count++);
+    take(session, request, plan, answer.status);
     if (session.console().out.fault() != 0) return std::nullopt;
-    return status;
+    return answer;
   });
 }
 
@@ -321,7 +326,7 @@ Result<ExitCode> replay(Session& session, const Invocation& invocation, const Pl
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const auto request = read_recorded_line(line, file + ":" + std::to_string(number));
     if (!request) return request.error();
-    const int status = answer_of(session, *request, plan, 0);
+    const int status = answer_of(session, *request, plan, 0).status;
     take(session, *request, plan, status);
     failed += status < 200 || status > 299 ? 1 : 0;
   }
@@ -350,7 +355,12 @@ Result<ExitCode> listen_for_requests(Session& session, const Invocation& invocat
   serve(session, *receiver, *plan, stop.descriptor());
   if (!registered.empty()) {
     const auto removed = session.send("DELETE", path_to("webhooks", registered), "");
-    if (!removed) session.report(removed.error());
+    if (!removed) {
+      auto why = removed.error();
+      const bool is_gone = why.code == client::codes::not_found;
+      if (!is_gone) why.hint = "the webhook stays registered; take it away with: whctl delete " + registered;
+      session.report(why);
+    }
   }
   return session.console().out.fault() == 0 ? ExitCode::interrupted : ExitCode::done;
 }

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <thread>
 
@@ -102,11 +104,20 @@ class ChangeLog {
       const auto printed = print_collected();
       if (!printed) return printed.error();
     }
-    if (!ended) return ended.error();
+    if (!ended) return about_file(ended.error());
     return ExitCode::done;
   }
 
  private:
+  // What is wrong with a cursor is wrong with the file that it is from.
+  client::Failure about_file(client::Failure failure) const {
+    const bool is_cursor = std::any_of(failure.fields.begin(), failure.fields.end(),
+                                       [](const auto& field) { return field.pointer == "?after"; });
+    return is_cursor && invocation_.has("cursor-file") && !invocation_.has("after-cursor")
+               ? client::about(invocation_.value("cursor-file"), std::move(failure))
+               : failure;
+  }
+
   // Everything that can be wrong before the first line.
   Result<void> prepare() {
     const bool has_cursor = invocation_.has("after-cursor") || invocation_.has("cursor-file");
@@ -146,8 +157,13 @@ class ChangeLog {
     if (!target) return target.error();
     const auto listed = session_.list(target->text(), static_cast<std::size_t>(count));
     if (!listed) return listed.error();
-    const std::vector<Json> oldest_first(listed->items.rbegin(), listed->items.rend());
-    for (const Json& message : oldest_first) shown_[message["id"].text()] = message.raw();
+    std::deque<std::string> texts;  // with the position that they stand at, where whoever reads them goes on
+    std::vector<Json> oldest_first;
+    for (auto message = listed->items.rbegin(); message != listed->items.rend(); ++message) {
+      shown_[(*message)["id"].text()] = message->raw();
+      texts.push_back(with_value_at(message->raw(), "cursor", "\"" + request_.after + "\""));
+      oldest_first.emplace_back(texts.back());
+    }
     auto printed = session_.output().list(message_view(), oldest_first);
     session_.console().out.flush();
     return printed;

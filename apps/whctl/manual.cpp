@@ -87,8 +87,9 @@ ManualPage overview_page() {
   for (const auto& variable : environment_variables()) page.item(variable.name, variable.help);
   page.end_list();
   page.section("FILES").begin_list();
-  page.item("$XDG_CONFIG_HOME/whctl/config.toml",
-            "`socket` and `output`, as the flags of these names; used when neither flag nor variable says.");
+  page.item(
+      "$XDG_CONFIG_HOME/whctl/config.toml",
+      "`socket`, `output` and `pager`, as the flags and variables of these names; used when neither of those says.");
   page.end_list();
   page.section("EXIT STATUS").begin_list();
   for (const auto& meaning : exit_meanings()) {

@@ -34,6 +34,13 @@ std::optional<std::string> nearest(Session& session, const Known& place, const s
 
 client::Failure with_meant_name(Session& session, const Invocation& invocation, client::Failure failure) {
   if (failure.code != client::codes::not_found || !failure.hint.empty()) return failure;
+  // The daemon may have said it already, behind what is wrong.
+  constexpr std::string_view said = "; did you mean ";
+  if (const auto at = failure.why.find(said); at != std::string::npos) {
+    failure.hint = failure.why.substr(at + 2);
+    failure.why.erase(at);
+    return failure;
+  }
   for (const auto& argument : invocation.command->arguments) {
     for (const auto& place : known) {
       if (argument.role != place.role || !invocation.has(argument.name)) continue;

@@ -92,16 +92,16 @@ Result<ExitCode> wait_for_subjects(Session& session, const Invocation& invocatio
   std::deque<Document> settled;
   ExitCode outcome = ExitCode::done;
   for (const auto& id : invocation.all("ID")) {
-    if (is_task(id)) {
-      const auto watched = watch_task(session, id);
-      if (!watched || *watched == ExitCode::interrupted) return watched;
-      outcome = worse(outcome, *watched);
-      continue;
-    }
     std::optional<base::Duration> left = timeout;
     if (timeout) {
       const auto gone = std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now() - start);
       left = std::max(base::Duration{1}, *timeout - gone);
+    }
+    if (is_task(id)) {
+      const auto watched = watch_task(session, id, left);
+      if (!watched || *watched == ExitCode::interrupted) return watched;
+      outcome = worse(outcome, *watched);
+      continue;
     }
     auto document = wait_until_settled(session, id, left);
     if (!document) {

@@ -34,9 +34,11 @@ struct TonedWord {
   Tone tone;
 };
 constexpr std::array toned_words{
-    TonedWord{"success", Tone::good},     TonedWord{"active", Tone::good},       TonedWord{"up", Tone::good},
-    TonedWord{"retrying", Tone::warning}, TonedWord{"throttled", Tone::warning}, TonedWord{"failed", Tone::bad},
-    TonedWord{"down", Tone::bad},         TonedWord{"cancelled", Tone::faint},   TonedWord{"inactive", Tone::faint}};
+    TonedWord{"success", Tone::good},       TonedWord{"active", Tone::good},       TonedWord{"up", Tone::good},
+    TonedWord{"retrying", Tone::warning},   TonedWord{"throttled", Tone::warning}, TonedWord{"failed", Tone::bad},
+    TonedWord{"down", Tone::bad},           TonedWord{"cancelled", Tone::faint},   TonedWord{"inactive", Tone::faint},
+    TonedWord{"warning", Tone::warning},    TonedWord{"critical", Tone::bad},      TonedWord{"full", Tone::bad},
+    TonedWord{"damaged_records", Tone::bad}};
 
 Tone tone_of(std::string_view word) {
   for (const auto& toned : toned_words) {
@@ -57,6 +59,25 @@ Json member_at(Json object, std::string_view path) {
     path.remove_prefix(std::min(path.size(), name.size() + 1));
   }
   return object;
+}
+
+Tone tone_of_tally(const Column& column, Json value) {
+  const bool is_nothing = !value.truth() && value.number().value_or(0) == 0;
+  return is_nothing ? Tone::plain : tone_of(column.field.substr(column.field.rfind('.') + 1));
+}
+
+// The first parts of the names of its members: of `item`, and without one those that the view knows.
+std::vector<std::string> member_names(const View& view, const std::vector<Json>& items) {
+  std::vector<std::string> names;
+  if (!items.empty()) {
+    for (const auto& member : items.front().members()) names.push_back(member.name);
+    return names;
+  }
+  for (const auto* columns : {&view.columns, &view.details}) {
+    for (const auto& column : *columns) names.emplace_back(column.field.substr(0, column.field.find('.')));
+  }
+  if (view.others) names.insert(names.end(), view.others->begin(), view.others->end());
+  return names;
 }
 
 std::string joined_list(Json list) {
@@ -159,6 +180,8 @@ Cell Output::cell(const Column& column, Json value) {
     case Look::milliseconds:
       if (number && options_.is_terminal) return {milliseconds_for_people(*number), Tone::plain};
       break;
+    case Look::tally:
+      return {safe_line(plain), tone_of_tally(column, value)};
     case Look::text:
     case Look::list:
       break;
@@ -173,6 +196,21 @@ Cell Output::shown(Cell cell) const {
 
 Cell Output::cell_at(const Column& column, Json object) { return shown(cell(column, member_at(object, column.field))); }
 
+// The member that a word of --fields names: its own name, or that of the column with this heading ("name").
+std::string_view Output::member_of(const View& view, const std::string& word, Json item) {
+  const auto is_it = [&](const Column& column) { return column.field == word; };
+  const bool is_member = std::any_of(view.columns.begin(), view.columns.end(), is_it) ||
+                         std::any_of(view.details.begin(), view.details.end(), is_it) ||
+                         item.has(std::string_view(word).substr(0, word.find('.')));
+  if (is_member) return word;
+  for (const auto& column : view.columns) {
+    std::string heading = base::to_lower(column.header);
+    std::replace(heading.begin(), heading.end(), ' ', '_');
+    if (heading == word) return column.field;
+  }
+  return word;
+}
+
 // The columns that the format and --fields ask for. A field that no column and no item knows is a typing error.
 Result<std::vector<Column>> Output::chosen_columns(const View& view, const std::vector<Json>& items) const {
   std::vector<Column> columns;
@@ -183,27 +221,31 @@ Result<std::vector<Column>> Output::chosen_columns(const View& view, const std::
     }
     return columns;
   }
-  for (const auto& field : options_.fields) {
+  for (const auto& word : options_.fields) {
+    const std::string_view field = member_of(view, word, items.empty() ? Json() : items.front());
     const auto known = std::find_if(view.columns.begin(), view.columns.end(),
                                     [&](const Column& column) { return column.field == field; });
     if (known != view.columns.end()) {
       columns.push_back(*known);
       continue;
     }
-    if (!items.empty() && !items.front().has(field.substr(0, field.find('.')))) {
-      std::vector<std::string> names;
-      for (const auto& member : items.front().members()) names.push_back(member.name);
-      return unknown_word("--fields", "there is no member \"" + field + "\"", field, names);
+    const auto names = member_names(view, items);
+    const bool is_checked = !items.empty() || view.others;
+    if (is_checked && std::find(names.begin(), names.end(), field.substr(0, field.find('.'))) == names.end()) {
+      return unknown_word("--fields", "there is no member \"" + word + "\"", word, names);
     }
     columns.push_back({field, field, Look::text, true, false});
   }
   return columns;
 }
 
-std::string Output::chosen_json(Json object) const {
+std::string Output::chosen_json(const View& view, Json object) const {
   if (options_.fields.empty()) return std::string(object.raw());
   std::string text = "{}";
-  for (const auto& field : options_.fields) text = with_value_at(text, field, member_at(object, field).raw());
+  for (const auto& word : options_.fields) {
+    const std::string_view field = member_of(view, word, object);
+    text = with_value_at(text, field, member_at(object, field).raw());
+  }
   return text;
 }
 
@@ -234,12 +276,12 @@ Result<void> Output::list(const View& view, const std::vector<Json>& items, Json
   const auto columns = chosen_columns(view, items);
   if (!columns) return columns.error();
   if (options_.format == Format::jsonl) {
-    for (const auto& item : items) channel_.line(safe_json(compact_json(chosen_json(item))));
+    for (const auto& item : items) channel_.line(safe_json(compact_json(chosen_json(view, item))));
   } else if (is_document()) {
     std::string text = "{\"items\":[";
     for (const auto& item : items) {
       if (text.back() == '}') text += ',';
-      text += chosen_json(item);
+      text += chosen_json(view, item);
     }
     raw_json(text + "],\"next_cursor\":" + std::string(next_cursor.raw()) + "}");
   } else if (options_.format == Format::csv) {
@@ -272,7 +314,7 @@ Result<void> Output::object(const View& view, Json object) {
   if (!is_document() || options_.ids_only) return list(view, {object});
   const auto columns = chosen_columns(view, {object});
   if (!columns) return columns.error();
-  raw_json(chosen_json(object));
+  raw_json(chosen_json(view, object));
   return {};
 }
 
@@ -294,7 +336,7 @@ void Output::table(const std::vector<Column>& columns, const std::vector<Json>& 
     rows.push_back(std::move(row));
   }
   if (!options_.is_terminal) {
-    channel_.write(tab_separated(rows));
+    channel_.write(tab_separated(rows, options_.has_color));
     return;
   }
   const TableLayout layout{options_.truncates ? options_.width : 0, options_.has_headers, options_.has_color,
@@ -308,7 +350,8 @@ void Output::details(const std::vector<Column>& columns, Json object) {
   for (const auto& column : columns) {
     const Json value = member_at(object, column.field);
     if (!options_.is_terminal) {
-      channel_.line(std::string(column.field) + "\t" + cell(column, value).text);
+      const Cell detail = cell(column, value);
+      channel_.line(std::string(column.field) + "\t" + in_tone(detail.text, detail.tone, options_.has_color));
       continue;
     }
     if (value.is_null() || value.raw() == "\"\"") continue;

@@ -24,7 +24,8 @@ std::vector<std::string_view> format_names();
 std::optional<Format> parse_format(std::string_view text);
 
 // How the value of a column becomes text.
-enum class Look { text, word, message_status, list, time, duration, milliseconds, bytes };
+// tally: a count or a truth, in the tone of its member's name unless it is nothing.
+enum class Look { text, word, message_status, list, time, duration, milliseconds, bytes, tally };
 
 struct Column {
   std::string_view header;  // "LAST SUCCESS"
@@ -39,6 +40,8 @@ struct View {
   std::string_view name_field;
   std::vector<Column> columns;  // of a list
   std::vector<Column> details;  // of one object: header is the label
+  // Members that neither shows, when the view knows all there are: --fields is then checked on an empty list, too.
+  std::optional<std::vector<std::string_view>> others = std::nullopt;
 };
 
 struct OutputOptions {
@@ -96,7 +99,8 @@ class Output {
   Cell shown(Cell cell) const;
   bool is_document() const { return options_.format == Format::json || options_.format == Format::yaml; }
   client::Result<std::vector<Column>> chosen_columns(const View& view, const std::vector<Json>& items) const;
-  std::string chosen_json(Json object) const;
+  static std::string_view member_of(const View& view, const std::string& word, Json item);
+  std::string chosen_json(const View& view, Json object) const;
   std::string name_of(const View& view, Json object) const;
   bool prints_names() const { return options_.ids_only || options_.format == Format::name; }
   void csv(const std::vector<Column>& columns, const std::vector<Json>& items);

@@ -26,6 +26,35 @@ std::string option_names(const Flag& flag) {
   return letter + "--" + std::string(flag.name);
 }
 
+// CLI11 takes "--yes=false", and even "--yes=", for "--yes": a value behind a switch is marked before it sees the
+// words, found again when they are collected, and unmarked where it was no switch.
+constexpr char given_mark = '\x02';
+
+bool is_switch(std::string_view name) {
+  const auto is_it = [&](const Flag& flag) { return flag.name == name && flag.value.empty(); };
+  const auto& global = global_flags();
+  const auto& all = all_commands();
+  return std::any_of(global.begin(), global.end(), is_it) ||
+         std::any_of(all.begin(), all.end(), [&](const Command& command) {
+           return std::any_of(command.flags.begin(), command.flags.end(), is_it);
+         });
+}
+
+std::string marked(std::string word) {
+  const auto equals = word.find('=');
+  const bool has_value = word.starts_with("--") && equals != std::string::npos;
+  if (has_value && is_switch(std::string_view(word).substr(2, equals - 2))) word.insert(equals + 1, 1, given_mark);
+  return word;
+}
+
+std::string unmarked(std::string word) {
+  const auto equals = word.find('=');
+  if (equals != std::string::npos && word.substr(equals + 1, 1) == std::string(1, given_mark))
+    word.erase(equals + 1, 1);
+  if (word.starts_with(given_mark)) word.erase(0, 1);
+  return word;
+}
+
 // One value a flag and no splitting of "[x,y]"; a scalar given twice means its last value.
 void bind_flag(CLI::App& app, const Flag& flag, Bound& bound) {
   CLI::Option* option = nullptr;
@@ -110,7 +139,16 @@ std::optional<Failure> check_leftovers(const std::vector<std::string>& leftovers
   for (const auto& word : leftovers) {
     if (word.size() < 2 || word.front() != '-') continue;
     const std::string name = word.substr(0, word.find('='));
-    auto failure = unknown_word(name, "unknown flag", name, flags_of(command));
+    if (name == "-") {  // what is left of "-y=no"
+      return failure(client::codes::usage, "\"" + word.substr(1) + "\"", "a flag without a value was given one",
+                     help_hint(path));
+    }
+    const auto known = flags_of(command);
+    if (std::find(known.begin(), known.end(), name) != known.end()) {
+      return failure(client::codes::usage, name, "stands where it is no flag",
+                     "flags of a command stand behind its name, and before \"--\"");
+    }
+    auto failure = unknown_word(name, "unknown flag", name, known);
     if (failure.hint.empty()) failure.hint = help_hint(path);
     return failure;
   }
@@ -174,15 +212,27 @@ std::optional<Failure> check_arguments(const Invocation& invocation) {
   return std::nullopt;
 }
 
-void collect(const Bound& bound, Invocation& invocation) {
+std::optional<Failure> collect(const Bound& bound, const std::vector<Flag>& flags, Invocation& invocation) {
   for (const auto& [name, option] : bound.options) {
-    if (option->count() > 0) invocation.words[name] = option->results();
+    if (option->count() == 0) continue;
+    const auto is_it = [name = std::string_view(name)](const Flag& flag) { return flag.name == name; };
+    const auto flag = std::find_if(flags.begin(), flags.end(), is_it);
+    const bool is_alone = flag != flags.end() && flag->value.empty();
+    auto& words = invocation.words[name];
+    for (const auto& word : option->results()) {
+      if (is_alone && word.starts_with(given_mark)) {
+        return failure(client::codes::usage, "--" + name, "takes no value",
+                       "leave out \"=" + unmarked(word) + "\": the flag alone means yes");
+      }
+      words.push_back(unmarked(word));
+    }
   }
+  return std::nullopt;
 }
 
 Result<Invocation> check(Invocation invocation, const std::vector<std::string>& leftovers, const std::string& path) {
   if (auto fault = check_leftovers(leftovers, path, invocation.command)) return *fault;
-  if (invocation.has("help")) return invocation;
+  if (invocation.has("help") || invocation.has("version")) return invocation;
   if (auto fault = check_flags(global_flags(), invocation)) return *fault;
   if (invocation.command == nullptr) {
     if (path.empty()) return invocation;
@@ -229,7 +279,8 @@ Result<Invocation> parse(const std::vector<std::string>& arguments) {
     bounds.push_back(std::move(bound));
   }
   try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // what CLI11 wants
+    std::vector<std::string> reversed;  // what CLI11 wants
+    std::transform(arguments.rbegin(), arguments.rend(), std::back_inserter(reversed), marked);
     root.parse(std::move(reversed));
   } catch (const CLI::ArgumentMismatch& error) {
     const std::string text = error.what();
@@ -240,15 +291,16 @@ Result<Invocation> parse(const std::vector<std::string>& arguments) {
   const CLI::App* chosen = &root;
   while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
   Invocation invocation;
-  collect(global, invocation);
+  if (auto fault = collect(global, global_flags(), invocation)) return *fault;
   for (const auto& bound : bounds) {
     if (bound.app != chosen) continue;
     invocation.command = bound.command;
-    collect(bound, invocation);
+    if (auto fault = collect(bound, bound.command->flags, invocation)) return *fault;
   }
   // CLI11 leaves the "--" that ends the flags.
   auto leftovers = root.remaining(true);
   leftovers.erase(std::remove(leftovers.begin(), leftovers.end(), "--"), leftovers.end());
+  std::transform(leftovers.begin(), leftovers.end(), leftovers.begin(), unmarked);
   return check(std::move(invocation), leftovers, path_of(chosen));
 }
 

@@ -99,7 +99,6 @@ class Planner {
     if (options_.prunes) prune();
     if (faults_.empty()) return std::move(steps_);
     for (std::size_t i = 0; i + 1 < faults_.size(); ++i) session_.report(faults_[i]);
-    session_.note("nothing was changed");
     return faults_.back();
   }
 
@@ -113,7 +112,7 @@ class Planner {
     if (step.method == "PATCH") request.content_type = "application/merge-patch+json";
     auto answer = session_.exchange(request);
     if (answer) return std::move(answer->document);
-    faults_.push_back(client::about(step.name, answer.error()));
+    faults_.push_back(client::about(options_.place + ": " + step.name, answer.error()));
     return std::nullopt;
   }
 
@@ -224,7 +223,8 @@ class Planner {
       const bool is_own = type["origin"].text() == "user";
       if (!is_own || is_declared(manifest_.types, name)) continue;
       if (is_wanted(name)) {
-        faults_.push_back(failure("type_in_use", name, "a declared webhook names this type, which is not declared"));
+        faults_.push_back(failure("type_in_use", options_.place + ": " + name,
+                                  "a declared webhook names this type, which is not declared"));
         continue;
       }
       steps_.push_back({Action::remove, type_kind, name, {}, "DELETE", path_to("types", name), "", ""});

@@ -31,6 +31,7 @@ struct Step {
 };
 
 struct PlanOptions {
+  std::string place;    // of the manifest, for what is wrong in it
   bool prunes = false;  // delete what is not declared: webhooks, and types of the users' own
   bool edits = true;    // false: what exists is left as it is
 };

@@ -25,82 +25,27 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr std::size_t head_bytes_max = 64 * 1024;
-constexpr std::size_t body_bytes_max = std::size_t{32} << 20;
 constexpr std::size_t peers_max = 256;
 constexpr auto silence_max = 60s;
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 bool read_head(std::string_view head, ReceivedRequest& request) {
-  auto line = head.substr(0, head.find("\r\n"));
+  const auto line = head.substr(0, head.find("\r\n"));
   const auto first = line.find(' ');
   const auto last = line.rfind(' ');
   if (first == std::string_view::npos || first == last || line.substr(last + 1) != "HTTP/1.1") return false;
   request.method = line.substr(0, first);
   request.target = line.substr(first + 1, last - first - 1);
-  request.headers.clear();
-  while (line.size() + 2 < head.size()) {
-    head.remove_prefix(line.size() + 2);
-    line = head.substr(0, head.find("\r\n"));
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0) return false;
-    request.headers.emplace_back(base::to_lower(line.substr(0, colon)), trim(line.substr(colon + 1)));
-  }
-  return true;
-}
-
-// The body of chunks at the start of `bytes`; bytes taken, 0 when there is more to come, nothing when malformed.
-std::optional<std::size_t> read_chunks(std::string_view bytes, std::string& body) {
-  std::size_t at = 0;
-  for (;;) {
-    const auto end = bytes.find("\r\n", at);
-    if (end == std::string_view::npos)
-      return bytes.size() - at > head_bytes_max ? std::nullopt : std::optional<std::size_t>(0);
-    std::size_t size = 0;
-    const auto digits = trim(bytes.substr(at, std::min(end, bytes.find(';', at)) - at));
-    if (digits.empty() || digits.size() > 8) return std::nullopt;
-    for (const char c : digits) {
-      const auto value = std::string_view("0123456789abcdef").find(base::to_lower(c));
-      if (value == std::string_view::npos) return std::nullopt;
-      size = size * 16 + value;
-    }
-    at = end + 2;
-    if (body.size() + size > body_bytes_max) return std::nullopt;
-    if (size == 0) {
-      const bool has_trailer = !bytes.substr(at).starts_with("\r\n");
-      const auto close = bytes.find(has_trailer ? "\r\n\r\n" : "\r\n", at);
-      return close == std::string_view::npos ? 0 : close + (has_trailer ? 4 : 2);
-    }
-    if (bytes.size() < at + size + 2) return 0;
-    if (bytes.substr(at + size, 2) != "\r\n") return std::nullopt;
-    body.append(bytes.substr(at, size));
-    at += size + 2;
-  }
-}
-
-std::string answer_text(int status, bool keeps) {
-  return "HTTP/1.1 " + std::to_string(status) + " whctl\r\nContent-Length: 0\r\n" +
-         (keeps ? "" : "Connection: close\r\n") + "\r\n";
+  return read_header_lines(head.substr(line.size() + 2), request.headers);
 }
 
 }  // namespace
 
-std::string ReceivedRequest::header(std::string_view name) const {
-  for (const auto& [key, value] : headers) {
-    if (key == name) return value;
-  }
-  return {};
-}
+std::string ReceivedRequest::header(std::string_view name) const { return value_of_header(headers, name); }
 
 RequestState read_request(std::string_view bytes, ReceivedRequest& request, std::size_t& consumed) {
-  const auto end = bytes.substr(0, head_bytes_max).find("\r\n\r\n");
+  const auto end = bytes.substr(0, http_head_bytes_max).find("\r\n\r\n");
   if (end == std::string_view::npos) {
-    return bytes.size() >= head_bytes_max ? RequestState::malformed : RequestState::incomplete;
+    return bytes.size() >= http_head_bytes_max ? RequestState::malformed : RequestState::incomplete;
   }
   if (!read_head(bytes.substr(0, end + 2), request)) return RequestState::malformed;
   const auto rest = bytes.substr(end + 4);
@@ -115,7 +60,7 @@ RequestState read_request(std::string_view bytes, ReceivedRequest& request, std:
     return *taken > 0 ? RequestState::complete : unfinished;
   }
   const std::string stated = request.header("content-length");
-  const auto length = base::parse_whole_number(stated.empty() ? "0" : stated, body_bytes_max);
+  const auto length = base::parse_whole_number(stated.empty() ? "0" : stated, http_body_bytes_max);
   if (!length) return RequestState::malformed;
   if (rest.size() < *length) return unfinished;
   request.body = rest.substr(0, static_cast<std::size_t>(*length));
@@ -182,7 +127,7 @@ struct Receiver::Peer {
         if (!std::exchange(has_continued, true)) out += "HTTP/1.1 100 Continue\r\n\r\n";
         return true;
       case RequestState::malformed:
-        out += answer_text(400, false);
+        out += text_of_answer({400, {}, {}}, false);
         in.clear();
         closes = true;
         return true;
@@ -190,11 +135,11 @@ struct Receiver::Peer {
         break;
     }
     in.erase(0, consumed);
-    const auto status = on_request(request);
-    if (!status) return false;
+    const auto given = on_request(request);
+    if (!given) return false;
     closes = base::equals_ignoring_case(request.header("connection"), "close");
-    drops = *status == dropped;
-    answer = answer_text(*status, !closes);
+    drops = given->status == dropped;
+    answer = text_of_answer(*given, !closes);
     answer_at = now + delay;
     return delay.count() > 0 || turn(now, delay, on_request);
   }

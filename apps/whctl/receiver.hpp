@@ -14,13 +14,14 @@
 
 #include "base/time.hpp"
 #include "control/client/failure.hpp"
+#include "http_text.hpp"
 
 namespace webhookd::whctl {
 
 struct ReceivedRequest {
   std::string method;
   std::string target;
-  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  HttpHeaders headers;
   std::string body;
 
   std::string header(std::string_view name) const;  // "" when absent
@@ -42,9 +43,9 @@ class Receiver {
 
   std::uint16_t port() const { return port_; }
 
-  // The status to answer with, `dropped` for none: the connection is closed; or nothing to stop serving.
+  // What to answer; the status `dropped` for nothing: the connection is closed; or nothing at all to stop serving.
   static constexpr int dropped = 0;
-  using OnRequest = std::function<std::optional<int>(const ReceivedRequest& request)>;
+  using OnRequest = std::function<std::optional<HttpAnswer>(const ReceivedRequest& request)>;
   // Serves until `stop` (a descriptor) becomes readable or on_request gives nothing.
   void serve(base::Duration delay, int stop, const OnRequest& on_request);
 

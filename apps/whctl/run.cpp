@@ -36,8 +36,8 @@ ExitCode explain(const Console& console, const Invocation& invocation) {
 
 bool uses_pager(const Settings& settings, const Invocation& invocation, const Console& console) {
   const bool has_an_end = !invocation.has("follow");
-  return has_an_end && invocation.command->manner == Manner::paged && console.out_is_terminal &&
-         console.in_is_terminal && !settings.pager.empty();
+  const bool may_be_long = invocation.command->manner == Manner::paged || invocation.command->manner == Manner::itself;
+  return has_an_end && may_be_long && console.out_is_terminal && console.in_is_terminal && !settings.pager.empty();
 }
 
 ExitCode run_command(const Settings& settings, const Invocation& invocation, const Environment& environment,
@@ -78,9 +78,10 @@ ExitCode run(const std::vector<std::string>& arguments, const Environment& envir
     if (console.out_is_terminal) console.out.limit_to_ascii();
     if (console.err_is_terminal) console.err.limit_to_ascii();
   }
-  const auto invocation = parse(arguments);
+  auto invocation = parse(arguments);
   if (!invocation) return fail(console, invocation.error());
   if (invocation->has("help")) return explain(console, *invocation);
+  if (invocation->has("version")) invocation->command = find_command("version");
   if (invocation->command == nullptr) {
     console.err.write(help_of_all());
     return ExitCode::usage;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/text.hpp"
 #include "exit_codes.hpp"
 #include "safe_text.hpp"
 #include "tunnel.hpp"
@@ -56,6 +57,45 @@ std::string name_of_pointer(std::string_view pointer) {
   return name;
 }
 
+// The tool itself said which version it had read: people are told what that means.
+client::Failure in_words(client::Failure failure) {
+  if (failure.code != "version_mismatch") return failure;
+  failure.why = "somebody else changed it in the meantime; nothing of this was changed";
+  failure.hint = "look at it as it is now, and do it again";
+  return failure;
+}
+
+// Whether `text` has the word, not as a part of a longer one.
+bool has_word(std::string_view text, std::string_view word) {
+  const auto is_inside = [&](std::size_t at) {
+    return at < text.size() && (base::is_letter(text[at]) || base::is_digit(text[at]) || text[at] == '_');
+  };
+  for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
+    if ((at == 0 || !is_inside(at - 1)) && !is_inside(at + word.size())) return true;
+  }
+  return false;
+}
+
+// "whctl: what: ", without `what` when the sentence names it.
+std::string prefix_of(const client::Failure& failure, std::string_view sentence) {
+  const bool says_it_itself = failure.what.empty() || has_word(sentence, failure.what);
+  return "whctl: " + (says_it_itself ? "" : safe_line(failure.what) + ": ");
+}
+
+// Candidates stand below the sentence, one a line, and not in it; what the daemon says behind them is the last line.
+std::string candidates_text(const client::Failure& failure) {
+  std::vector<std::string> candidates;
+  for (const auto& field : failure.fields) candidates.push_back(field.detail);
+  const std::string list = ": " + base::join(candidates, ", ");
+  const auto at = failure.why.find(list);
+  const std::string sentence = failure.why.substr(0, at);
+  std::string text = prefix_of(failure, sentence) + safe_line(sentence) + "\n";
+  for (const auto& candidate : candidates) text += "  " + safe_line(candidate) + "\n";
+  const std::string rest = at == failure.why.npos ? "" : failure.why.substr(at + list.size());
+  if (rest.starts_with(", ")) text += "  " + safe_line(rest.substr(2)) + "\n";
+  return text;
+}
+
 }  // namespace
 
 Session::Session(Settings settings, const Environment& environment, Console console)
@@ -91,7 +131,7 @@ Result<Answer> Session::exchange(const client::Request& request) {
   if (!response) return response.error();
   check_version(response->head);
   if (response->head.status < 200 || response->head.status > 299) {
-    return client::failure_of(response->head.status, response->body);
+    return in_words(client::failure_of(response->head.status, response->body));
   }
   auto document = Document::parse(response->body.empty() ? "null" : std::move(response->body));
   if (!document) return failure(client::codes::bad_answer, request.target, "the answer is not JSON");
@@ -198,19 +238,16 @@ Result<ExitCode> for_each_name(Session& session, const std::vector<std::string>&
 
 std::string failure_text(const client::Failure& failure) {
   std::string text;
-  const bool says_it_itself = failure.what.empty() || failure.why.find(failure.what) != std::string::npos;
-  const std::string prefix = "whctl: " + (says_it_itself ? "" : safe_line(failure.what) + ": ");
-  const bool lists_candidates = failure.code == "ambiguous_id";
+  const bool lists_candidates = failure.code == "ambiguous_id" && !failure.fields.empty();
+  if (lists_candidates) text = candidates_text(failure);
   for (const auto& field : failure.fields) {
     if (lists_candidates) break;
     const std::string name = name_of_pointer(field.pointer);
     const bool names_itself = name.empty() || field.detail.starts_with(name.substr(0, name.find_first_of(".[")));
-    text += prefix + (names_itself ? "" : safe_line(name) + ": ") + safe_line(field.detail) + "\n";
+    text += prefix_of(failure, field.detail) + (names_itself ? "" : safe_line(name) + ": ") + safe_line(field.detail) +
+            "\n";
   }
-  if (text.empty()) text = prefix + safe_line(failure.why) + "\n";
-  for (const auto& field : failure.fields) {
-    if (lists_candidates) text += "  " + safe_line(field.detail) + "\n";
-  }
+  if (text.empty()) text = prefix_of(failure, failure.why) + safe_line(failure.why) + "\n";
   if (!failure.hint.empty()) text += "hint: " + safe_line(failure.hint) + "\n";
   return text;
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "base/text.hpp"
 #include "domain/limits.hpp"
@@ -24,7 +25,8 @@ constexpr std::array variables{
     EnvironmentVariable{"WHCTL_SOCKET", "The daemon's socket, as `--socket`."},
     EnvironmentVariable{"WHCTL_OUTPUT", "How data is printed, as `--output`."},
     EnvironmentVariable{"WHCTL_REASON", "Why changes are made, as `--reason`; for pipelines."},
-    EnvironmentVariable{"WHCTL_PAGER", "The pager; empty or `cat` for none. Else `PAGER`, else `less`."},
+    EnvironmentVariable{
+        "WHCTL_PAGER", "The pager; empty or `cat` for none. Else the configuration file's, else `PAGER`, else `less`."},
     EnvironmentVariable{"EDITOR", "What `whctl edit` opens; `VISUAL` is asked first."},
     EnvironmentVariable{"NO_COLOR", "When set and not empty: no colours, unless `--color` says otherwise."},
     EnvironmentVariable{"CLICOLOR_FORCE", "When set and not 0: colours even without a terminal."},
@@ -35,10 +37,13 @@ constexpr std::array variables{
         "`/run/webhookd/webhookd.sock`."},
     EnvironmentVariable{"XDG_CONFIG_HOME", "Where `whctl/config.toml` is; `~/.config` by default."}};
 
-struct FileSettings {
-  std::optional<std::string> socket;
-  std::optional<std::string> output;
+// A key of the configuration file, and its place there.
+struct FileValue {
+  std::string text;
+  std::string place;
 };
+using FileSettings = std::map<std::string, FileValue, std::less<>>;
+const std::vector<std::string> file_keys{"socket", "output", "pager"};
 
 std::string set_value(const Environment& environment, std::string_view name) { return environment(name).value_or(""); }
 
@@ -64,12 +69,11 @@ Result<FileSettings> read_config(const std::string& path) {
   for (const auto& [key, node] : parsed.table()) {
     const std::string name(key.str());
     const std::string place = path + ":" + std::to_string(node.source().begin.line);
-    std::optional<std::string>* slot = name == "socket"   ? &settings.socket
-                                       : name == "output" ? &settings.output
-                                                          : nullptr;
-    if (slot == nullptr) return unknown_word(place, "unknown key \"" + name + "\"", name, {"socket", "output"});
-    if (!node.is_string()) return failure(client::codes::usage, place, "\"" + name + "\" is a string");
-    *slot = node.as_string()->get();
+    if (std::find(file_keys.begin(), file_keys.end(), name) == file_keys.end()) {
+      return unknown_word(place, "unknown key \"" + name + "\"", name, file_keys);
+    }
+    if (!node.is_string()) return failure(client::codes::usage, place, "\"" + name + "\" must be a string");
+    settings[name] = {node.as_string()->get(), place};
   }
   return settings;
 }
@@ -77,7 +81,7 @@ Result<FileSettings> read_config(const std::string& path) {
 std::string socket_path(const Invocation& invocation, const Environment& environment, const FileSettings& file) {
   if (invocation.has("socket")) return invocation.value("socket");
   if (const auto path = set_value(environment, "WHCTL_SOCKET"); !path.empty()) return path;
-  if (file.socket) return *file.socket;
+  if (const auto given = file.find("socket"); given != file.end()) return given->second.text;
   if (const auto folder = set_value(environment, "XDG_RUNTIME_DIR"); !folder.empty()) {
     const std::string path = folder + "/webhookd.sock";
     if (::access(path.c_str(), F_OK) == 0) return path;
@@ -92,25 +96,25 @@ Result<Format> chosen_format(const Invocation& invocation, const Environment& en
     what = "WHCTL_OUTPUT";
     word = set_value(environment, "WHCTL_OUTPUT");
   }
-  if (word.empty()) {
-    what = "output in the configuration file";
-    word = file.output.value_or(std::string(format_names().front()));
+  if (const auto given = file.find("output"); word.empty() && given != file.end()) {
+    what = given->second.place + ": output";
+    word = given->second.text;
   }
+  if (word.empty()) return Format::table;
   if (const auto format = parse_format(word)) return *format;
   const auto names = format_names();
   std::vector<std::string> choices(names.begin(), names.end());
   return unknown_word(what, "\"" + word + "\" is none of " + base::join(choices, ", "), word, choices);
 }
 
-std::string chosen_pager(const Invocation& invocation, const Environment& environment) {
+// WHCTL_PAGER, then the file, then what other programs use as well.
+std::string chosen_pager(const Invocation& invocation, const Environment& environment, const FileSettings& file) {
   if (invocation.has("no-pager")) return {};
-  std::string pager = "less";
-  for (const std::string_view name : {"WHCTL_PAGER", "PAGER"}) {
-    if (const auto value = environment(name)) {
-      pager = *value;
-      break;
-    }
-  }
+  const auto own = environment("WHCTL_PAGER");
+  const auto given = file.find("pager");
+  const std::string pager = own                   ? *own
+                            : given != file.end() ? given->second.text
+                                                  : environment("PAGER").value_or("less");
   return pager == "cat" ? std::string() : pager;
 }
 
@@ -126,7 +130,10 @@ std::string chosen_editor(const Environment& environment) {
 std::span<const EnvironmentVariable> environment_variables() { return variables; }
 
 Result<Settings> resolve_settings(const Invocation& invocation, const Environment& environment) {
-  const auto file = read_config(config_path(environment));
+  auto file = read_config(config_path(environment));
+  // What says how the tool is used says so with a broken file as well.
+  const bool is_about_tool = invocation.command != nullptr && invocation.command->manner == Manner::itself;
+  if (!file && is_about_tool) file = FileSettings();
   if (!file) return file.error();
   const auto format = chosen_format(invocation, environment, *file);
   if (!format) return format.error();
@@ -144,7 +151,7 @@ Result<Settings> resolve_settings(const Invocation& invocation, const Environmen
         "at most " + std::to_string(domain::limits::actor_reason_bytes) + " bytes, and no control characters");
   }
   settings.never_asks = invocation.has("no-input");
-  settings.pager = chosen_pager(invocation, environment);
+  settings.pager = chosen_pager(invocation, environment, *file);
   settings.editor = chosen_editor(environment);
   if (invocation.has("color")) settings.color = invocation.value("color");
   if (invocation.has("fields")) settings.fields = split_list(invocation.value("fields"));

@@ -1,4 +1,6 @@
 // The show command: one screen about a webhook, a message with its attempts and what comes next, or an event.
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "domain/backoff.hpp"
@@ -12,13 +14,6 @@ namespace webhookd::whctl {
 using client::Result;
 
 namespace {
-
-// The prefix of an id says what it names; anything else is a webhook's name.
-struct Kind {
-  std::string_view prefix;
-  std::string_view collection;
-};
-constexpr std::array kinds{Kind{base::MessageKind::prefix, "messages"}, Kind{base::EventKind::prefix, "events"}};
 
 // The policy of the message's webhook; nothing when that cannot be had: the plan is then shorter.
 std::optional<domain::RetryPolicy> policy_of(Json webhook) {
@@ -119,26 +114,39 @@ Result<ExitCode> print_webhook(Session& session, Json webhook) {
   return ExitCode::done;
 }
 
-Result<ExitCode> print_of(Session& session, std::string_view collection, Json subject) {
-  if (collection == "messages") return print_message(session, subject);
-  return collection == "events" ? print_event(session, subject) : print_webhook(session, subject);
+Result<ExitCode> print_task(Session& session, Json task) {
+  const auto printed = session.output().object(task_view(), task);
+  if (!printed) return printed.error();
+  return ExitCode::done;
 }
+
+// The prefix of an id says what it names; anything else is a webhook's name.
+struct Kind {
+  std::string_view prefix;
+  std::string_view collection;
+  Result<ExitCode> (*print)(Session& session, Json subject);
+};
+constexpr Kind webhook_kind{base::WebhookKind::prefix, "webhooks", print_webhook};
+constexpr std::array kinds{Kind{base::MessageKind::prefix, "messages", print_message},
+                           Kind{base::EventKind::prefix, "events", print_event},
+                           Kind{base::TaskKind::prefix, "tasks", print_task}};
 
 }  // namespace
 
 Result<ExitCode> show_subject(Session& session, const Invocation& invocation) {
   const auto& id = invocation.value("ID");
-  std::string_view collection = "webhooks";
-  for (const auto& kind : kinds) {
-    if (id.starts_with(kind.prefix)) collection = kind.collection;
-  }
-  auto found = session.get(path_to(collection, id));
-  if (!found && found.error().code == client::codes::not_found && collection != "webhooks") {
+  const auto* found_kind =
+      std::find_if(kinds.begin(), kinds.end(), [&](const Kind& row) { return id.starts_with(row.prefix); });
+  const Kind& kind = found_kind == kinds.end() ? webhook_kind : *found_kind;
+  auto found = session.get(path_to(kind.collection, id));
+  if (!found && found.error().code == client::codes::not_found && &kind != &webhook_kind) {
     // A webhook may be called "msg_router".
-    if (auto webhook = session.get(path_to("webhooks", id))) return print_webhook(session, webhook->root());
+    if (auto webhook = session.get(path_to(webhook_kind.collection, id))) {
+      return print_webhook(session, webhook->root());
+    }
   }
   if (!found) return client::about(id, found.error());
-  return print_of(session, collection, found->root());
+  return kind.print(session, found->root());
 }
 
 }  // namespace webhookd::whctl

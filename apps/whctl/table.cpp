@@ -121,12 +121,12 @@ std::string aligned_table(std::vector<TableColumn> columns, std::vector<Row> row
   return out;
 }
 
-std::string tab_separated(const std::vector<Row>& rows) {
+std::string tab_separated(const std::vector<Row>& rows, bool has_color) {
   std::string out;
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (i > 0) out += '\t';
-      out += row[i].text;
+      out += in_tone(row[i].text, row[i].tone, has_color);
     }
     out += '\n';
   }

@@ -40,7 +40,7 @@ struct TableSoFar {
 // Columns that shrink give way first, down to eight; when that is not enough the last of them are left out.
 std::string aligned_table(std::vector<TableColumn> columns, std::vector<Row> rows, const TableLayout& layout,
                           TableSoFar* so_far = nullptr);
-std::string tab_separated(const std::vector<Row>& rows);
+std::string tab_separated(const std::vector<Row>& rows, bool has_color);
 // RFC 4180, with LF.
 std::string csv_line(const std::vector<std::string>& values);
 std::string in_tone(std::string_view text, Tone tone, bool has_color);

@@ -41,6 +41,12 @@ Result<base::Duration> duration_value(const Invocation& invocation, std::string_
   return *duration;
 }
 
+Result<base::Duration> span_value(const Invocation& invocation, std::string_view name) {
+  const auto& text = invocation.value(name);
+  if (text == "0" || text == "0s") return base::Duration{0};
+  return duration_value(invocation, name);
+}
+
 Result<std::uint64_t> count_value(const Invocation& invocation, std::string_view name, std::uint64_t max) {
   const auto& text = invocation.value(name);
   const auto number = base::parse_whole_number(text, max);

@@ -17,6 +17,8 @@ namespace webhookd::whctl {
 
 // Of a flag or argument that was given.
 client::Result<base::Duration> duration_value(const Invocation& invocation, std::string_view name);
+// The same, or 0.
+client::Result<base::Duration> span_value(const Invocation& invocation, std::string_view name);
 client::Result<std::uint64_t> count_value(const Invocation& invocation, std::string_view name, std::uint64_t max);
 // `number`, at least this; nothing when it was not given.
 client::Result<std::optional<std::uint64_t>> line_count(const Invocation& invocation, std::uint64_t least);

@@ -52,9 +52,12 @@ const View& webhook_view() {
                           {"Health", "health", Look::word},
                           {"Certificate expires", "certificate_expires_at", Look::time},
                           {"Waiting", "waiting"},
+                          {"Failed 24h", "failed_last_day"},
+                          {"Last success", "last_success_at", Look::time},
                           {"Version", "version"},
                           {"Created", "created_at", Look::time},
-                          {"Updated", "updated_at", Look::time}}};
+                          {"Updated", "updated_at", Look::time}},
+                         std::vector<std::string_view>{}};
   return view;
 }
 
@@ -98,7 +101,8 @@ const View& message_view() {
                           {"Cancelled by", "cancelled_by.uid"},
                           {"Cancel reason", "cancelled_by.reason"},
                           {"Retried by", "retried_by.uid"},
-                          {"Retry reason", "retried_by.reason"}}};
+                          {"Retry reason", "retried_by.reason"}},
+                         std::vector<std::string_view>{"cursor"}};
   return view;
 }
 
@@ -126,7 +130,19 @@ const View& task_view() {
                                            {"STARTED", "started_at", Look::time, stays, wide},
                                            {"ENDED", "ended_at", Look::time, stays, wide},
                                            {"REASON", "reason", Look::text, shrinks, wide}};
-  static const View view{"id", "id", columns, columns};
+  static const View view{"id",
+                         "id",
+                         columns,
+                         {{"Id", "id"},
+                          {"Action", "action"},
+                          {"Webhook", "webhook"},
+                          {"State", "state", Look::word},
+                          {"Done", "done"},
+                          {"Failed", "failed"},
+                          {"Total", "total"},
+                          {"Started", "started_at", Look::time},
+                          {"Ended", "ended_at", Look::time},
+                          {"Reason", "reason"}}};
   return view;
 }
 
@@ -238,9 +254,9 @@ const View& status_view() {
                                            {"Master key", "store.master_key"},
                                            {"Directory", "store.directory"},
                                            {"Disk free", "store.disk_free_bytes", Look::bytes},
-                                           {"Full", "store.full"},
+                                           {"Full", "store.full", Look::tally},
                                            {"Commits", "store.commits"},
-                                           {"Damaged records", "store.damaged_records"},
+                                           {"Damaged records", "store.damaged_records", Look::tally},
                                            {"In flight", "engine.in_flight"},
                                            {"Ready", "engine.ready"},
                                            {"Unsettled", "engine.unsettled"},
@@ -248,7 +264,10 @@ const View& status_view() {
                                            {"Successes", "engine.successes"},
                                            {"Failures", "engine.failures"},
                                            {"Accepted", "engine.accepted"},
-                                           {"Next due", "engine.next_due", Look::time}};
+                                           {"Next due", "engine.next_due", Look::time},
+                                           {"Endpoints up", "health.up", Look::tally},
+                                           {"Endpoints throttled", "health.throttled", Look::tally},
+                                           {"Endpoints down", "health.down", Look::tally}};
   static const View view{"version", "version", columns, columns};
   return view;
 }

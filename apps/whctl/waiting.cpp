@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "domain/message.hpp"
 #include "safe_text.hpp"
@@ -29,6 +30,8 @@ std::int64_t seconds_of(base::Duration span) {
   return std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(span).count());
 }
 
+constexpr auto away_pause = 100ms;
+
 Result<Document> poll_once(Session& session, const std::string& id, base::Duration span) {
   client::Request request;
   const auto seconds = seconds_of(span);
@@ -37,6 +40,16 @@ Result<Document> poll_once(Session& session, const std::string& id, base::Durati
   auto answer = session.exchange(request);
   if (!answer) return answer.error();
   return std::move(answer->document);
+}
+
+bool is_unsettled(const client::Failure& failure) { return failure.code == "wait_timeout"; }
+
+// Within --wait-daemon, counted from when it was first missed.
+bool may_come_back(const Session& session, std::optional<Steady::time_point>& away_since) {
+  if (!away_since) away_since = Steady::now();
+  if (Steady::now() - *away_since >= session.settings().wait_for_daemon) return false;
+  std::this_thread::sleep_for(away_pause);
+  return true;
 }
 
 ExitCode outcome_of_status(std::string_view status) {
@@ -73,6 +86,7 @@ ExitCode worse(ExitCode a, ExitCode b) {
 
 Result<Document> wait_until_settled(Session& session, const std::string& id, std::optional<base::Duration> timeout) {
   const auto start = Steady::now();
+  std::optional<Steady::time_point> away_since;
   for (;;) {
     base::Duration span = poll_span;
     if (timeout) {
@@ -80,12 +94,37 @@ Result<Document> wait_until_settled(Session& session, const std::string& id, std
       span = std::min(span, std::max(base::Duration{0}, *timeout - gone));
     }
     auto settled = poll_once(session, id, span);
-    if (settled || settled.error().code != "wait_timeout") return settled;
+    if (settled) return settled;
+    const bool goes_on = is_away(settled.error()) ? may_come_back(session, away_since) : is_unsettled(settled.error());
+    if (!goes_on) return settled;
+    if (is_unsettled(settled.error())) away_since.reset();
     const auto gone = Steady::now() - start;
     if (timeout && gone >= *timeout) {
       return failure("wait_timeout", id, "did not settle within " + base::format_duration(*timeout));
     }
   }
+}
+
+Result<ExitCode> wait_and_print(Session& session, const Accepted& accepted, std::optional<base::Duration> timeout) {
+  auto& output = session.output();
+  if (accepted.accepted["message_count"].raw() == "0") {
+    session.note("no webhook wants it: there is nothing to wait for");
+  } else if (output.is_json()) {
+    session.note("waiting for " + safe_line(accepted.id));
+  }
+  if (!output.is_json()) {
+    const auto printed = output.made(accepted.accepted_view, accepted.accepted);
+    if (!printed) return printed.error();
+    session.console().out.flush();
+  }
+  const auto settled = wait_until_settled(session, accepted.id, timeout);
+  if (output.is_json()) {
+    const auto printed = settled ? output.made(accepted.settled_view, settled->root())
+                                 : output.made(accepted.accepted_view, accepted.accepted);
+    if (!printed) return printed.error();
+  }
+  if (!settled) return settled.error();
+  return print_outcome(session, settled->root());
 }
 
 Result<std::optional<base::Duration>> wait_timeout(const Invocation& invocation) {

@@ -22,6 +22,9 @@ constexpr std::size_t webhooks_max = 1'000'000;
 constexpr std::array list_filters{Filter{"status", "status"}, Filter{"event", "event"}, Filter{"search", "search"},
                                   Filter{"sort", "sort"}};
 
+constexpr std::string_view until_settled =
+    "waiting until it is delivered, or has failed at the end of the webhook's retry window; --timeout ends it earlier";
+
 // One webhook or several, after a change: a row each, or the object itself when only one was named.
 Result<ExitCode> print_changed(Session& session, const View& view, const std::deque<Document>& changed, bool is_single,
                                Result<ExitCode> outcome) {
@@ -147,11 +150,9 @@ Result<ExitCode> ping_webhook(Session& session, const Invocation& invocation) {
   const auto messages = accepted->root()["messages"].elements();
   if (messages.empty()) return failure(client::codes::bad_answer, "ping", "the daemon made no message");
   if (invocation.has("wait")) {
-    auto settled = wait_until_settled(session, messages.front()["id"].text(), *timeout);
-    if (!settled) return settled.error();
-    const auto printed = session.output().made(changed_message_view(), settled->root());
-    if (!printed) return printed.error();
-    return print_outcome(session, settled->root());
+    if (!*timeout) session.note(until_settled);
+    const Json message = messages.front();
+    return wait_and_print(session, {message_view(), message, message["id"].text(), changed_message_view()}, *timeout);
   }
   const auto printed = session.output().made(message_view(), messages.front());
   if (!printed) return printed.error();
@@ -169,7 +170,7 @@ Result<ExitCode> rotate_secret(Session& session, const Invocation& invocation) {
   protocol::JsonWriter json(body);
   json.begin_object();
   if (invocation.has("grace")) {
-    const auto grace = duration_value(invocation, "grace");
+    const auto grace = span_value(invocation, "grace");
     if (!grace) return grace.error();
     json.name("grace").seconds(*grace);
   }

@@ -54,7 +54,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
-constexpr std::size_t short_word = 3;          // up to here one slip is allowed, above two
+constexpr std::size_t short_word = 5;  // up to here one slip is allowed, above two; dashes in front do not count
 constexpr std::size_t suggestable_word = 128;  // nobody mistypes more than this; bounds the work
 
 }  // namespace
@@ -145,7 +145,8 @@ std::optional<std::string> closest(std::string_view word, const std::vector<std:
   if (word.empty() || word.size() > suggestable_word) {
     return std::nullopt;
   }
-  std::size_t best = (word.size() <= short_word ? 1 : 2) + 1;
+  const std::size_t letters = word.size() - std::min(word.size(), word.find_first_not_of('-'));
+  std::size_t best = (letters <= short_word ? 1 : 2) + 1;
   std::optional<std::string> found;
   for (const std::string& candidate : candidates) {
     if (candidate.size() > suggestable_word) {

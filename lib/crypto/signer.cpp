@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t hmac_bytes = 32;
 constexpr std::size_t ed25519_signature_bytes = 64;
 constexpr std::size_t ed25519_public_key_bytes = 32;
+constexpr std::string_view public_key_prefix = "whpk_";
 constexpr std::size_t generated_hmac_key_bytes = 32;
 
 using Hmac = std::array<char, hmac_bytes>;
@@ -116,7 +117,7 @@ std::string public_key_text(const domain::Secret& secret) {
   std::size_t size = bytes.size();
   const int done = EVP_PKEY_get_raw_public_key(key.get(), reinterpret_cast<unsigned char*>(bytes.data()), &size);
   base::check(done == 1 && size == bytes.size(), "an ed25519 key has a public half");
-  return "whpk_" + base::base64_encode(view(bytes));
+  return std::string(public_key_prefix) + base::base64_encode(view(bytes));
 }
 
 // The algorithm is fetched once and the contexts are reused: a one-shot HMAC costs twice as much (traps.md).
@@ -245,11 +246,10 @@ std::string Signer::stripe_signature(const std::vector<domain::Secret>& secrets,
 
 namespace {
 
-bool verify_ed25519(std::string_view seed, std::string_view content, std::string_view signature) {
+bool verify_ed25519(const KeyPtr& key, std::string_view content, std::string_view signature) {
   if (signature.size() != ed25519_signature_bytes) {
     return false;
   }
-  const KeyPtr key = ed25519_key(seed);
   const DigestContextPtr context(EVP_MD_CTX_new());
   return EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
          EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(content), content.size()) == 1;
@@ -273,9 +273,32 @@ bool verify_standard(std::span<const domain::Secret> secrets, std::string_view i
       } else if (secret.kind == domain::SecretKind::ed25519 && word.starts_with("v1a,")) {
         const auto signature = base::base64_decode(word.substr(4));
         const std::string content = signed_content(id, Decimal(timestamp).text(), pieces);
-        matches = (signature && verify_ed25519(secret.key, content, *signature)) || matches;
+        matches = (signature && verify_ed25519(ed25519_key(secret.key), content, *signature)) || matches;
       }
     }
+  }
+  return matches;
+}
+
+std::optional<std::string> parse_public_key(std::string_view text) {
+  if (!text.starts_with(public_key_prefix)) {
+    return std::nullopt;
+  }
+  auto bytes = base::base64_decode(text.substr(public_key_prefix.size()));
+  return bytes && bytes->size() == ed25519_public_key_bytes ? std::move(bytes) : std::nullopt;
+}
+
+bool verify_by_public_key(std::string_view key, std::string_view id, std::int64_t timestamp, std::string_view body,
+                          std::string_view header) {
+  const std::array<std::string_view, 1> pieces{body};
+  const std::string content = signed_content(id, Decimal(timestamp).text(), pieces);
+  const KeyPtr half(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(key), key.size()));
+  bool matches = false;
+  while (half != nullptr && !header.empty()) {
+    const std::string_view word = header.substr(0, header.find(' '));
+    header.remove_prefix(std::min(header.size(), word.size() + 1));
+    const auto signature = word.starts_with("v1a,") ? base::base64_decode(word.substr(4)) : std::nullopt;
+    matches = (signature && verify_ed25519(half, content, *signature)) || matches;
   }
   return matches;
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,5 +49,11 @@ class Signer {
 // Checks a `webhook-signature` header against secrets, constant-time; true when any matches.
 bool verify_standard(std::span<const domain::Secret> secrets, std::string_view id, std::int64_t timestamp,
                      std::string_view body, std::string_view header);
+
+// For receivers, who have the public half alone: the bytes of a "whpk_" text, nothing when it is none; and whether one
+// of the ed25519 signatures is by that key.
+std::optional<std::string> parse_public_key(std::string_view text);
+bool verify_by_public_key(std::string_view key, std::string_view id, std::int64_t timestamp, std::string_view body,
+                          std::string_view header);
 
 }  // namespace webhookd::crypto

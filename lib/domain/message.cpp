@@ -89,6 +89,10 @@ Message new_message(MessageId id, WebhookId webhook, EventId event, Time now, Du
   return message;
 }
 
+Time deadline_of(const Message& message, Duration window) {
+  return message.is_waiting() && !message.retried_by ? message.created_at + window : message.deadline;
+}
+
 Transition transition_of(MessageStatus status, Input input) {
   return transitions[static_cast<std::size_t>(status)][static_cast<std::size_t>(input)];
 }
@@ -110,6 +114,7 @@ bool apply_attempt(Message& message, const Attempt& attempt, const RetryPolicy& 
   if (outcome.kind == OutcomeKind::aborted || outcome.kind == OutcomeKind::interrupted) {
     return false;
   }
+  message.deadline = deadline_of(message, policy.window);
   const Transition transition = transition_of(message.status, input_of(outcome, attempt.at, message.deadline));
   if (transition.verdict != Verdict::moves) {
     return false;

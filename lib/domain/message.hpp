@@ -68,6 +68,10 @@ struct Message {
 // A new message, due at once.
 Message new_message(MessageId id, WebhookId webhook, EventId event, Time now, Duration window);
 
+// When its window ends by the webhook's present policy, because edits count for what waits (behaviour.md section 2). A
+// message that a person retried keeps the deadline it has: whether that opened a new window, the record does not say.
+Time deadline_of(const Message& message, Duration window);
+
 enum class Input : std::uint8_t {
   attempt_succeeded,
   attempt_failed,              // before the deadline

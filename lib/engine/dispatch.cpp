@@ -208,7 +208,7 @@ void Engine::Impl::take_claimed(Lane& lane, bool is_release, store::ClaimedMessa
   if (lane.deleting || (is_release && !is_released(lane, message))) {
     return;
   }
-  hold(lane, lane.ready, ready_from(claimed));
+  hold(lane, lane.ready, ready_from(lane, claimed));
 }
 
 // After a recovery a message whose latest attempt was made before it is due at once; one that failed since then keeps
@@ -218,11 +218,14 @@ bool Engine::Impl::is_released(const Lane& lane, const domain::Message& message)
          (lane.release && (!message.last_attempt_at || *message.last_attempt_at < lane.release->since));
 }
 
-Ready Engine::Impl::ready_from(store::ClaimedMessage& claimed) {
+Ready Engine::Impl::ready_from(const Lane& lane, store::ClaimedMessage& claimed) {
   const domain::Message& message = claimed.message;
-  return {
-      message.id,      std::move(claimed.event), message.attempts, message.is_manually_due(), *message.next_attempt_at,
-      message.deadline};
+  return {message.id,
+          std::move(claimed.event),
+          message.attempts,
+          message.is_manually_due(),
+          *message.next_attempt_at,
+          domain::deadline_of(message, lane.definition->retry.window)};
 }
 
 // A person asked for this message: it does not queue behind the webhook's backlog, and a probe is made with it.
@@ -253,7 +256,7 @@ void Engine::Impl::take_summoned(Lane& lane, store::DuePosition position, Result
       if (tracked) {
         drop_held(lane, claimed.message.id);
       }
-      hold(lane, lane.arrivals, ready_from(claimed), Place::front);
+      hold(lane, lane.arrivals, ready_from(lane, claimed), Place::front);
       lane.is_arrivals_turn = true;
       consider(lane);
       return;

@@ -284,9 +284,13 @@ void Engine::Impl::edit_webhook(domain::Webhook webhook, std::uint64_t expected,
                      back<domain::Webhook>([this, done = std::move(done)](auto stored) mutable {
                        if (stored) {
                          if (Lane* lane = registry_.find(stored->id)) {
+                           const bool same_window = lane->definition->retry.window == stored->retry.window;
                            registry_.redefine(*lane, std::make_shared<const domain::Webhook>(*stored), now_);
-                           if (!stored->is_active()) {
-                             drop_ready(*lane);
+                           if (!stored->is_active() || !same_window) {
+                             drop_ready(*lane);  // found again as it is to be now
+                           }
+                           if (!same_window) {
+                             lane->expiry_sweep = now_;
                            }
                            lane->health.hasten(now_);  // the edit may be what mends it
                            consider(*lane);

@@ -151,7 +151,7 @@ class Engine::Impl {
   void advance_release(Lane& lane, std::optional<store::DuePosition> next);
   void take_claimed(Lane& lane, bool is_release, store::ClaimedMessage& claimed);
   bool is_released(const Lane& lane, const domain::Message& message) const;
-  static Ready ready_from(store::ClaimedMessage& claimed);
+  static Ready ready_from(const Lane& lane, store::ClaimedMessage& claimed);
   void summon(Lane& lane, const domain::Message& message);
   void take_summoned(Lane& lane, store::DuePosition position, Result<store::Claim> result);
 

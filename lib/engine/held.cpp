@@ -66,10 +66,11 @@ void Engine::Impl::take_sweep(WebhookId webhook, std::size_t rows_before, std::o
   std::vector<store::WaitedOut> waited_out;
   const std::string why(lane->definition->is_active() ? lane->health.failure() : inactive_words);
   for (const store::ClaimedMessage& claimed : result->messages) {
-    if (claimed.message.deadline > now_) {
-      earliest = std::min(earliest.value_or(end_of_time), claimed.message.deadline);
-    } else if (lane->has_waited_out(claimed.message.deadline, now_) && !tracker_.find(claimed.message.id)) {
-      waited_out.push_back({claimed.message.id, why, now_});
+    const Time deadline = domain::deadline_of(claimed.message, lane->definition->retry.window);
+    if (deadline > now_) {
+      earliest = std::min(earliest.value_or(end_of_time), deadline);
+    } else if (lane->has_waited_out(deadline, now_) && !tracker_.find(claimed.message.id)) {
+      waited_out.push_back({claimed.message.id, why, now_, lane->definition->retry.window});
     }
   }
   const std::size_t rows = rows_before + result->messages.size();
@@ -116,7 +117,7 @@ void Engine::Impl::sweep_dead(Lane& lane) {
       if (ready.deadline > now_) {
         earliest = std::min(earliest.value_or(end_of_time), ready.deadline);
       } else if (lane.has_waited_out(ready.deadline, now_) && tracked && tracked->stage == Stage::ready) {
-        waited_out.push_back({ready.message, lane.health.failure(), now_});
+        waited_out.push_back({ready.message, lane.health.failure(), now_, lane.definition->retry.window});
       }
     }
   }

@@ -107,7 +107,18 @@ struct TlsContext::Impl {
     }
   }
 
+  // The system's roots are some hundred certificates: who never speaks TLS does not hold them.
+  void need_roots() {
+    std::call_once(system_roots, [this] {
+      if (!has_own_roots && SSL_CTX_set_default_verify_paths(context.get()) != 1) {
+        ERR_clear_error();  // no memory; without roots every certificate is refused
+      }
+    });
+  }
+
   std::unique_ptr<SSL_CTX, FreeContext> context;
+  bool has_own_roots = false;
+  std::once_flag system_roots;
   std::mutex mutex;
   std::unordered_map<std::string, std::vector<SessionPtr>> sessions;  // by endpoint, the oldest first
 };
@@ -128,10 +139,9 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::create(const std::string& 
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, &Impl::on_new_session);
   SSL_CTX_set_app_data(context, impl.get());
+  impl->has_own_roots = !ca_file.empty();
   errno = 0;
-  const int roots =
-      ca_file.empty() ? SSL_CTX_set_default_verify_paths(context) : SSL_CTX_load_verify_file(context, ca_file.c_str());
-  if (roots != 1) {
+  if (impl->has_own_roots && SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
     return base::Error{base::ErrorCode::invalid_field,
                        "egress.ca_file: cannot read certificates from " + ca_file + ": " +
                            (errno != 0 ? std::generic_category().message(errno) : last_error()),
@@ -143,6 +153,7 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::create(const std::string& 
 base::Result<ssl_st*> TlsContext::open(const domain::Url& url, const std::string& endpoint,
                                        const ClientIdentity* identity) {
   const base::Error no_memory{base::ErrorCode::unavailable, "no memory for a TLS session", {}};
+  impl_->need_roots();
   ERR_clear_error();
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(impl_->context.get()), &SSL_free);
   if (!ssl) {

@@ -79,6 +79,7 @@ SettleEffect apply_settlement(domain::Message& message, const Settlement& settle
 }
 
 bool apply_waiting_out(domain::Message& message, const WaitedOut& input) {
+  message.deadline = domain::deadline_of(message, input.window);
   return input.now >= message.deadline && domain::apply_waited_out(message, input.why, input.now);
 }
 

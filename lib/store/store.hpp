@@ -109,6 +109,7 @@ struct WaitedOut {
   MessageId message;
   std::string why;
   Time now{};
+  Duration window{};  // of the webhook's policy
 };
 
 // ---- due messages ---------------------------------------------------------------------------------------------

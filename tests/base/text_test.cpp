@@ -78,6 +78,11 @@ TEST_CASE("a typo finds the word that was meant, nonsense finds nothing") {
   CHECK(closest("lst", commands) == "list");
   CHECK(closest("retri", commands) == "retry");
   CHECK_FALSE(closest("frobnicate", commands));
+  // Two slips in a short word leave another word.
+  CHECK_FALSE(closest("nope", {"top"}));
+  CHECK_FALSE(closest("tcsh", {"bash", "zsh", "fish"}));
+  CHECK_FALSE(closest("--name", {"--rate"}));
+  CHECK(closest("--ulr", {"--url"}) == "--url");
   CHECK_FALSE(closest("ab", commands));
   CHECK_FALSE(closest("", commands));
   CHECK_FALSE(closest(std::string(100'000, 'a'), commands));

@@ -294,6 +294,8 @@ TEST_CASE("bad events name the field") {
 }
 
 TEST_CASE("data may nest 128 levels, whatever surrounds it") {
+  const std::string deep = R"({"type":"a.b","data":)" + std::string(129, '[') + std::string(129, ']') + "}";
+  CHECK(read_event(deep, 1000).error().detail.find("at most 128 levels") != std::string::npos);
   const auto with_depth = [](std::size_t levels) {
     return R"({"type":"a.b","data":)" + std::string(levels, '[') + std::string(levels, ']') + "}";
   };
@@ -437,7 +439,7 @@ TEST_CASE("a cursor gives back its position, and only for its own list") {
   const std::string cursor = encode_cursor(7, number_position(12345));
   CHECK(cursor.find_first_of("+/=") == std::string::npos);
   CHECK(position_number(*decode_cursor(7, cursor)) == 12345);
-  CHECK(decode_cursor(8, cursor).error().fields[0].pointer == "?cursor");
+  CHECK(decode_cursor(8, cursor).error().fields[0].pointer == "/cursor");
 }
 
 TEST_CASE("a cursor of the stream gives back its store and number, and is none of a list") {
@@ -446,9 +448,9 @@ TEST_CASE("a cursor of the stream gives back its store and number, and is none o
   REQUIRE(position.has_value());
   CHECK(position->store == 0xfedcba9876543210);
   CHECK(position->number == 77);
-  CHECK(decode_cursor(7, cursor).error().fields[0].pointer == "?cursor");
-  CHECK(decode_feed_cursor(encode_cursor(7, number_position(1))).error().fields[0].pointer == "?after");
-  CHECK(decode_feed_cursor("").error().fields[0].pointer == "?after");
+  CHECK(decode_cursor(7, cursor).error().fields[0].pointer == "/cursor");
+  CHECK(decode_feed_cursor(encode_cursor(7, number_position(1))).error().fields[0].pointer == "/after");
+  CHECK(decode_feed_cursor("").error().fields[0].pointer == "/after");
   for (std::size_t i = 0; i < cursor.size(); ++i) {
     std::string damaged = cursor;
     damaged[i] = damaged[i] == 'A' ? 'B' : 'A';

@@ -22,6 +22,9 @@ using Json = nlohmann::json;
 
 namespace {
 
+// Without a budget these would take hours; a loaded machine under a sanitizer takes seconds.
+constexpr auto bounded_time = std::chrono::seconds(30);
+
 using Fields = std::vector<base::FieldError>;
 
 Fields faults_of(std::string_view schema, std::string_view data) {
@@ -273,7 +276,7 @@ TEST_CASE("a schema that is exponential in itself ends, and says that it is too 
   schema += R"("d40":{"type":"integer"}}})";
   const auto start = std::chrono::steady_clock::now();
   CHECK(told(schema, "1") == Lines{"/data data: is too complex to be checked against the schema of its type"});
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
+  CHECK(std::chrono::steady_clock::now() - start < bounded_time);
 }
 
 TEST_CASE("hostile data costs bounded time, whatever keyword it meets") {
@@ -303,7 +306,7 @@ TEST_CASE("hostile data costs bounded time, whatever keyword it meets") {
       const auto took = std::chrono::steady_clock::now() - start;
       CAPTURE(schema.substr(0, 80));
       CAPTURE(data->substr(0, 20));
-      CHECK(std::chrono::duration_cast<std::chrono::milliseconds>(took).count() < 1000);
+      CHECK(took < bounded_time);
     }
   }
 }
@@ -322,7 +325,7 @@ TEST_CASE("the largest schemas compile in bounded time") {
     (void)EventSchema::compile(schema);
     const auto took = std::chrono::steady_clock::now() - start;
     CAPTURE(schema.substr(0, 40));
-    CHECK(std::chrono::duration_cast<std::chrono::milliseconds>(took).count() < 2000);
+    CHECK(took < bounded_time);
   }
 }
 

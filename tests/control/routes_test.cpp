@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -82,10 +83,25 @@ TEST_CASE("every schema that the OpenAPI document names is there, and every one 
   std::set<std::string> references;
   collect_references(document, references);
   std::set<std::string> present;
-  for (const auto& [name, schema] : document["components"]["schemas"].items()) {
-    present.insert("#/components/schemas/" + name);
+  for (const char* kind : {"schemas", "headers"}) {
+    for (const auto& [name, value] : document["components"][kind].items()) {
+      present.insert("#/components/" + std::string(kind) + "/" + name);
+    }
   }
   CHECK(references == present);
+}
+
+TEST_CASE("every change describes what its dry run answers, and the events also a batch") {
+  const Json document = Json::parse(openapi_document());
+  for (const Route& route : routes()) {
+    const Json& responses = document["paths"][std::string(route.pattern)][lower(route.method)]["responses"];
+    CHECK(responses.contains(std::to_string(route.status)));
+    CHECK(responses[std::to_string(route.status)]["headers"].contains("Webhookd-Version"));
+    const bool has_dry_run =
+        std::any_of(route.query.begin(), route.query.end(), [](const auto& one) { return one.name == "dry_run"; });
+    CHECK((!has_dry_run || responses.contains("200")));
+  }
+  CHECK(document["paths"]["/v1/events"]["post"]["responses"]["200"]["content"].contains("application/x-ndjson"));
 }
 
 TEST_CASE("every operation has exactly one route") {
@@ -177,22 +193,22 @@ TEST_CASE("a plus that a time kept unescaped is still a plus") {
 }
 
 TEST_CASE("bad query parameters are refused by name") {
-  const std::map<std::string, std::string> cases = {{"limit=0", "?limit"},
-                                                    {"limit=1001", "?limit"},
-                                                    {"limit=x", "?limit"},
-                                                    {"status=done", "?status"},
-                                                    {"status=", "?status"},
-                                                    {"since=yesterday", "?since"},
-                                                    {"until=1", "?until"},
-                                                    {"code=5x", "?code"},
-                                                    {"code=99", "?code"},
-                                                    {"order=up", "?order"},
-                                                    {"type=nodot", "?type"},
-                                                    {"limt=5", "?limt"},
-                                                    {"limit=5&limit=6", "?limit"},
-                                                    {"q=%zz", "?q"},
-                                                    {"q=%ff", "?q"},
-                                                    {"q=%", "?q"}};
+  const std::map<std::string, std::string> cases = {{"limit=0", "/limit"},
+                                                    {"limit=1001", "/limit"},
+                                                    {"limit=x", "/limit"},
+                                                    {"status=done", "/status"},
+                                                    {"status=", "/status"},
+                                                    {"since=yesterday", "/since"},
+                                                    {"until=1", "/until"},
+                                                    {"code=5x", "/code"},
+                                                    {"code=99", "/code"},
+                                                    {"order=up", "/order"},
+                                                    {"type=nodot", "/type"},
+                                                    {"limt=5", "/limt"},
+                                                    {"limit=5&limit=6", "/limit"},
+                                                    {"q=%zz", "/q"},
+                                                    {"q=%ff", "/q"},
+                                                    {"q=%", "/q"}};
   for (const auto& [query, pointer] : cases) {
     const std::string shown(query);  // clang 14 does not capture a structured binding
     CAPTURE(shown);
@@ -223,6 +239,6 @@ TEST_CASE("a wait is bounded") {
   CHECK(*wait("timeout=3600") == wait_max);
   for (const char* bad : {"timeout=3601", "timeout=-1", "timeout=x", "timeout=nan", "timeout="}) {
     CAPTURE(bad);
-    CHECK(wait(bad).error().fields.at(0).pointer == "?timeout");
+    CHECK(wait(bad).error().fields.at(0).pointer == "/timeout");
   }
 }

@@ -106,6 +106,16 @@ TEST_CASE("a prefix that fits several webhooks lists them") {
   CHECK(both.body.find(second) != std::string::npos);
 }
 
+TEST_CASE("of a prefix that fits very many, ten are listed, and that there are more is said") {
+  const Daemon daemon;
+  for (int i = 0; i < 11; ++i) {
+    daemon.add_webhook("hook " + std::to_string(i));
+  }
+  const Json several = daemon.call("GET", "/v1/webhooks/wh_0").json();
+  CHECK(several["errors"].size() == 10);
+  CHECK(several["detail"].get<std::string>().ends_with(", and more"));
+}
+
 TEST_CASE("a display name may hold anything that a path can carry") {
   const Daemon daemon;
   const std::string id = daemon.add_webhook("caf\xc3\xa9 / 50% off?");
@@ -246,6 +256,8 @@ TEST_CASE("webhooks are filtered, sorted and paged, and a cursor survives change
   CHECK(names(daemon.call("GET", "/v1/webhooks?sort=name").json()) == "alpha bravo Charlie delta echo ");
   CHECK(names(daemon.call("GET", "/v1/webhooks?status=inactive").json()) == "echo ");
   CHECK(names(daemon.call("GET", "/v1/webhooks?search=CHA").json()) == "Charlie ");
+  const std::string id = daemon.call("GET", "/v1/webhooks/Charlie").json()["id"];
+  CHECK(names(daemon.call("GET", "/v1/webhooks?search=" + id).json()) == "Charlie ");
   const Json first = daemon.call("GET", "/v1/webhooks?sort=name&limit=2").json();
   CHECK(names(first) == "alpha bravo ");
   daemon.call("DELETE", "/v1/webhooks/bravo");
@@ -647,6 +659,7 @@ TEST_CASE("the status tells version, clock, store and engine") {
   CHECK(status["store"]["waiting"] == 0);
   CHECK(status["engine"]["accepted"] == 1);
   CHECK(status["engine"]["successes"] == 1);
+  CHECK(status["health"] == Json{{"up", 1}, {"throttled", 0}, {"down", 0}});
 }
 
 TEST_CASE("a test clock is advanced, any other is not") {

@@ -215,17 +215,17 @@ TEST_CASE("a cursor of a list, of another store, of the future or of nobody is r
   daemon.emit();
   daemon.emit();
   const std::string list_cursor = daemon.call("GET", "/v1/messages?limit=1").json()["next_cursor"];
-  CHECK(refused_parameter(daemon, "after=" + list_cursor) == "?after");
-  CHECK(refused_parameter(daemon, "after=nonsense") == "?after");
-  CHECK(refused_parameter(daemon, "after=" + protocol::encode_feed_cursor({12345, 1})) == "?after");
+  CHECK(refused_parameter(daemon, "after=" + list_cursor) == "/after");
+  CHECK(refused_parameter(daemon, "after=nonsense") == "/after");
+  CHECK(refused_parameter(daemon, "after=" + protocol::encode_feed_cursor({12345, 1})) == "/after");
   Lines now(daemon, "follow=false");
   now.messages();
   auto position = protocol::decode_feed_cursor(now.cursor).value();
   position.number += 1'000'000;
-  CHECK(refused_parameter(daemon, "after=" + protocol::encode_feed_cursor(position)) == "?after");
-  CHECK(refused_parameter(daemon, "follow=perhaps") == "?follow");
-  CHECK(refused_parameter(daemon, "limit=0") == "?limit");
-  CHECK(refused_parameter(daemon, "order=asc") == "?order");
+  CHECK(refused_parameter(daemon, "after=" + protocol::encode_feed_cursor(position)) == "/after");
+  CHECK(refused_parameter(daemon, "follow=perhaps") == "/follow");
+  CHECK(refused_parameter(daemon, "limit=0") == "/limit");
+  CHECK(refused_parameter(daemon, "order=asc") == "/order");
 }
 
 TEST_CASE("a stream is quiet while nothing changes, and a second request may follow one that ended") {

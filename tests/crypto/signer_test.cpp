@@ -108,6 +108,13 @@ TEST_CASE("an ed25519 secret signs with v1a, which its public key verifies") {
   const std::array secrets{rfc8032};
   CHECK(verify_standard(secrets, "msg_1", 1, "{}", header));
   CHECK_FALSE(verify_standard(secrets, "msg_1", 2, "{}", header));
+  const auto key = parse_public_key(public_key_text(rfc8032));
+  REQUIRE(key.has_value());
+  CHECK(verify_by_public_key(*key, "msg_1", 1, "{}", header));
+  CHECK_FALSE(verify_by_public_key(*key, "msg_1", 2, "{}", header));
+  CHECK_FALSE(verify_by_public_key(std::string(32, 'x'), "msg_1", 1, "{}", header));
+  CHECK_FALSE(parse_public_key("whpk_AAAA"));
+  CHECK_FALSE(parse_public_key("whsk_" + base::base64_encode(std::string(32, 'x'))));
 }
 
 TEST_CASE("the public key of an ed25519 secret is that of RFC 8032") {

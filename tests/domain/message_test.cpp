@@ -310,3 +310,26 @@ TEST_CASE("the first attempt after a settled message was reopened is a person's,
   CHECK(apply_attempt(message, attempt, RetryPolicy{}, 0, now));
   CHECK_FALSE(message.is_manually_due());
 }
+
+TEST_CASE("an edited window counts for what waits, from its creation, but not for what a person retried") {
+  Message message = fresh();
+  CHECK(deadline_of(message, 480h) == message_start + 480h);
+  RetryPolicy shorter = no_jitter;
+  shorter.window = 1h;
+  const Time late = message_start + 2h;
+  CHECK(apply_attempt(message, attempt_of(1, late, OutcomeKind::status, 500), shorter, 0, late));
+  CHECK(message.status == S::failed);
+  CHECK(message.deadline == message_start + 1h);
+  CHECK(deadline_of(message, 480h) == message_start + 1h);  // it is settled
+
+  Message longer = fresh();
+  RetryPolicy policy = no_jitter;
+  policy.window = 480h;
+  const Time last = longer.deadline;
+  CHECK(apply_attempt(longer, attempt_of(1, last, OutcomeKind::status, 500), policy, 0, last));
+  CHECK(longer.status == S::retrying);
+
+  Message retried = fresh();
+  REQUIRE(apply_retry(retried, Actor{}, message_start, 2h, true).has_value());
+  CHECK(deadline_of(retried, 480h) == retried.deadline);
+}

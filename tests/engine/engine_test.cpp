@@ -544,3 +544,37 @@ TEST_CASE("a ping goes to its webhook alone, whatever events it names") {
   REQUIRE(world.attempts().size() == 1);
   CHECK(world.attempts()[0].webhook == webhook.id);
 }
+
+TEST_CASE("an edited window counts for what waits: shorter ends it sooner, longer lets it be tried on") {
+  for (const auto window : {base::Duration(2h), base::Duration(20 * 24h)}) {
+    SimWorld world;
+    world.receive = [](const auto&) { return always(404); };
+    auto webhook = world.create(sim_webhook("one"));
+    const auto id = world.emit("subscription.create")->messages[0].message;
+    world.run_for(1h);
+    webhook.retry.window = window;
+    world.edit(webhook);
+    world.run_for(window - 1h - 1min);
+    CHECK(world.message(id).status == MessageStatus::retrying);
+    world.run_for(7h);
+    CHECK(world.message(id).reason == domain::SettleReason::expired);
+    CHECK(world.message(id).deadline == sim_start + window);
+  }
+}
+
+TEST_CASE("an edited window counts at an inactive webhook as well") {
+  SimWorld world;
+  world.receive = [](const auto&) { return always(404); };
+  auto webhook = world.create(sim_webhook("one"));
+  const auto id = world.emit("subscription.create")->messages[0].message;
+  world.run_for(1min);
+  webhook = world.webhook(webhook.id).webhook;
+  webhook.status = domain::WebhookStatus::inactive;
+  webhook = world.edit(webhook);
+  webhook.retry.window = 1h;
+  world.edit(webhook);
+  world.run_for(50min);
+  CHECK(world.message(id).status == MessageStatus::retrying);
+  world.run_for(11min);
+  CHECK(world.message(id).status == MessageStatus::failed);
+}

@@ -301,14 +301,14 @@ TEST_CASE("a message that waited out its window fails with the reason that is gi
   TwoWebhooks t;
   const auto id = t.store.accept_one(item_for({t.one})).messages[0].message;
   const Time deadline = start_time + 10 * 24h;
-  CHECK(!t.store.wait_out({id, "inactive", deadline - 1ms}).changed);
-  const auto settled = t.store.wait_out({id, "the webhook was inactive", deadline});
+  CHECK(!t.store.wait_out({id, "inactive", deadline - 1ms, 10 * 24h}).changed);
+  const auto settled = t.store.wait_out({id, "the webhook was inactive", deadline, 10 * 24h});
   CHECK(settled.changed);
   CHECK(settled.message.status == MessageStatus::failed);
   CHECK(settled.message.failure == "the webhook was inactive");
   CHECK(settled.message.attempts == 0);
-  CHECK(!t.store.wait_out({id, "again", deadline}).changed);
-  CHECK(!t.store.wait_out({MessageId{7}, "unknown", deadline}).message.id.is_set());
+  CHECK(!t.store.wait_out({id, "again", deadline, 10 * 24h}).changed);
+  CHECK(!t.store.wait_out({MessageId{7}, "unknown", deadline, 10 * 24h}).message.id.is_set());
   CHECK(t.store.claim(claim_all(t.one)).messages.empty());
 }
 
@@ -805,7 +805,7 @@ TEST_CASE("a deleted webhook is gone at once, with its messages and its name") {
   CHECK(code_of(t.store.cancel(id, start_time)) == ErrorCode::not_found);
   CHECK(code_of(t.store.retry(id, start_time)) == ErrorCode::not_found);
   CHECK(!t.store.settle(settlement(id, 1, 200, start_time)).message.id.is_set());
-  CHECK(!t.store.wait_out({id, "inactive", start_time + 1000 * 24h}).message.id.is_set());
+  CHECK(!t.store.wait_out({id, "inactive", start_time + 1000 * 24h, 10 * 24h}).message.id.is_set());
   CHECK(code_of(t.store.delete_webhook(t.one)) == ErrorCode::not_found);
   CHECK(code_of(t.store.put_webhook(webhook_named("two"))) == ErrorCode::name_taken);
   CHECK(t.store.put_webhook(webhook_named("one")).has_value());
@@ -997,9 +997,9 @@ TEST_CASE("every recorded change moves a message to the end of the feed, a refus
   CHECK(moved().empty());
   t.store.settle(settlement(ids[0], 2, 200, start_time));  // late, and logged
   CHECK(moved() == std::vector{ids[0]});
-  t.store.wait_out({ids[1], "inactive", start_time + 11 * 24h});
+  t.store.wait_out({ids[1], "inactive", start_time + 11 * 24h, 10 * 24h});
   CHECK(moved() == std::vector{ids[1]});
-  t.store.wait_out({ids[1], "inactive", start_time + 11 * 24h});
+  t.store.wait_out({ids[1], "inactive", start_time + 11 * 24h, 10 * 24h});
   CHECK(moved().empty());
 }
 

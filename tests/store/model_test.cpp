@@ -311,7 +311,8 @@ class Player {
   }
 
   void wait_out() {
-    const store::WaitedOut input{any_message(), "inactive", now_ + std::chrono::hours(random_.below(400))};
+    const store::WaitedOut input{any_message(), "inactive", now_ + std::chrono::hours(random_.below(400)),
+                                 std::chrono::hours(random_.below(400))};
     pair_.write<std::vector<store::Settled>>(
         [=](Store& store, auto done) { store.wait_out({input}, std::move(done)); });
   }

@@ -43,6 +43,12 @@ struct Typed {
   std::array<int, 2> ends{};
 };
 
+void write_file(const std::string& path, const std::string& text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  REQUIRE(::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  ::close(file);
+}
+
 }  // namespace
 
 TEST_CASE("without a daemon every command that needs one exits 6 and names the socket") {
@@ -69,6 +75,38 @@ TEST_CASE("version and help need no daemon") {
             .out.starts_with("whctl create: makes a webhook and prints its id\n\nExamples:\n"));
   CHECK(run_tool({"create", "--help"}, {}).out == run_tool({"help", "create"}, {}).out);
   CHECK(run_tool({}, {}).code == 2);
+  CHECK(run_tool({"--version"}, {}).out == "whctl 0.1.0\n");
+  CHECK(run_tool({"help", "nope"}, {}).err == "whctl: nope: unknown command\nhint: `whctl help` lists the commands\n");
+}
+
+TEST_CASE("colour that was asked for comes without a terminal as well, in the same tab-separated lines") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(webhook));
+  bench.daemon.answer("GET /v1/webhooks/orders", 200, webhook);
+  bench.daemon.answer("GET /v1/messages?limit=50", 200, items(message));
+  bench.daemon.answer("GET /v1/status", 200, R"({"version":"0.1.0","health":{"up":3,"throttled":0,"down":2}})");
+  CHECK(bench.run({"list", "--color", "always"}).out ==
+        "wh_0000000000001\torders\thttps://o.example/x\ta.b,c.*\t\x1b[32mactive\x1b[0m\n");
+  CHECK(bench.run({"logs", "--color", "always"}).out.find("\t\x1b[31mfailed\x1b[0m\t") != std::string::npos);
+  CHECK(bench.run({"show", "orders", "--color=always"}).out.find("\nstatus\t\x1b[32mactive\x1b[0m\n") !=
+        std::string::npos);
+  const auto status = bench.run({"status", "--color=always"}).out;
+  CHECK(status.find("\nhealth.up\t\x1b[32m3\x1b[0m\nhealth.throttled\t0\nhealth.down\t\x1b[31m2\x1b[0m\n") !=
+        std::string::npos);
+  bench.setting.environment = {{"WHCTL_SOCKET", bench.daemon.socket_path()}, {"CLICOLOR_FORCE", "1"}};
+  CHECK(bench.run({"list"}).out.ends_with("\t\x1b[32mactive\x1b[0m\n"));
+  CHECK(bench.run({"list", "--color", "never"}).out.ends_with("\tactive\n"));
+}
+
+TEST_CASE("a field may be named as the heading of its column, and an unknown one is refused for an empty list, too") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(webhook));
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(""));
+  CHECK(bench.run({"list", "--fields", "name", "-o", "jsonl"}).out == "{\"display_name\":\"orders\"}\n");
+  CHECK(bench.run({"list", "--fields", "failed_24h,retry.max,tls"}).code == 0);
+  const auto ran = bench.run({"list", "--fields", "nope"});
+  CHECK(ran.code == 2);
+  CHECK(ran.err == "whctl: --fields: there is no member \"nope\"\n");
 }
 
 TEST_CASE("a list is tab-separated for a script and an aligned table on a terminal") {
@@ -173,8 +211,8 @@ TEST_CASE("--if-not-exists gives the id of the webhook that has the name") {
 TEST_CASE("edit sends a merge patch, and nothing to change is a usage failure") {
   Bench bench;
   bench.daemon.answer("PATCH /v1/webhooks/orders", 200, webhook);
-  CHECK(bench.run({"edit", "orders", "--name", "o2", "--rate", "none", "--remove-header", "X-A"}).code == 0);
-  CHECK(bench.last().body == R"({"display_name":"o2","rate":null,"headers":{"X-A":null}})");
+  CHECK(bench.run({"edit", "orders", "--name", "o2", "--rate", "none", "--header", "X-A: b"}).code == 0);
+  CHECK(bench.last().body == R"({"display_name":"o2","rate":null,"headers":{"X-A":"b"}})");
   CHECK(bench.last().head.find("Content-Type: application/merge-patch+json") != std::string::npos);
   CHECK(bench.run({"edit", "orders"}).code == 2);
 }
@@ -193,11 +231,24 @@ TEST_CASE("adding and removing event types sends the list with If-Match, and sta
   CHECK(wrong.err == "whctl: --remove-event: \"a.bb\" is not among its events\nhint: did you mean a.b?\n");
 }
 
+TEST_CASE("a header that is not there cannot be removed") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks/orders", 200, R"({"id":"wh_1","headers":{"X-Team":"a"}})", "ETag: \"4\"\r\n");
+  bench.daemon.answer("PATCH /v1/webhooks/wh_1", 200, webhook);
+  CHECK(bench.run({"edit", "orders", "--remove-header", "x-team"}).code == 0);
+  CHECK(bench.last().body == R"({"headers":{"x-team":null}})");
+  const auto ran = bench.run({"edit", "orders", "--remove-header", "X-Taem"});
+  CHECK(ran.code == 2);
+  CHECK(ran.err == "whctl: --remove-header: \"X-Taem\" is not among its headers\nhint: did you mean X-Team?\n");
+}
+
 TEST_CASE("two conflicts in a row are exit code 5") {
   Bench bench;
   bench.daemon.answer("GET /v1/webhooks/orders", 200, webhook, "ETag: \"4\"\r\n");
   bench.daemon.answer("PATCH /v1/webhooks/wh_0000000000001", 412, R"({"code":"version_mismatch","detail":"edited"})");
-  CHECK(bench.run({"edit", "orders", "--add-event", "x.y"}).code == 5);
+  const auto ran = bench.run({"edit", "orders", "--add-event", "x.y"});
+  CHECK(ran.code == 5);
+  CHECK(ran.err.find("somebody else changed it in the meantime") != std::string::npos);
 }
 
 TEST_CASE("delete without a terminal needs --yes, and says so before anything is asked of the daemon") {
@@ -325,6 +376,108 @@ TEST_CASE("wait gives up after its timeout with exit code 7") {
   CHECK(ran.err == "whctl: msg_1: did not settle within 20ms\n");
 }
 
+TEST_CASE("wait for a task gives up after its timeout, too") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/tasks/task_1", 200, R"({"id":"task_1","state":"running","total":5,"done":1})");
+  const auto ran = bench.run({"wait", "task_1", "--timeout", "20ms"});
+  CHECK(ran.code == 7);
+  CHECK(ran.err.ends_with("whctl: task_1: did not end within 20ms\n"));
+}
+
+TEST_CASE("a wait survives a daemon that goes away for less than --wait-daemon") {
+  Bench bench;
+  bench.daemon.answer_raw("GET /v1/messages/msg_1/wait?timeout=30", "");
+  bench.daemon.answer("GET /v1/messages/msg_1/wait?timeout=30", 503, R"({"code":"unavailable","detail":"stopping"})");
+  bench.daemon.answer("GET /v1/messages/msg_1/wait?timeout=30", 200, R"({"id":"msg_1","status":"success"})");
+  CHECK(bench.run({"wait", "msg_1", "--wait-daemon", "20s"}).code == 0);
+  bench.daemon.answer_raw("GET /v1/messages/msg_2/wait?timeout=30", "");
+  CHECK(bench.run({"wait", "msg_2"}).code == 6);
+}
+
+TEST_CASE("what was accepted is printed also when the wait for it comes to nothing") {
+  Bench bench;
+  bench.daemon.answer("POST /v1/events", 201, R"({"id":"evt_1","message_count":1})");
+  bench.daemon.answer("GET /v1/events/evt_1/wait?timeout=1", 408, R"({"code":"wait_timeout","detail":"later"})");
+  const auto whole = bench.run({"emit", "a.b", "-d", "1", "--wait", "--timeout", "20ms", "-o", "jsonl"});
+  CHECK(whole.code == 7);
+  CHECK(whole.out == "{\"id\":\"evt_1\",\"message_count\":1}\n");
+  CHECK(whole.err.starts_with("waiting for evt_1\n"));
+  bench.daemon.answer("POST /v1/webhooks/orders/ping", 202, R"({"id":"evt_2","messages":[{"id":"msg_2"}]})");
+  bench.daemon.answer("GET /v1/messages/msg_2/wait?timeout=1", 408, R"({"code":"wait_timeout","detail":"later"})");
+  bench.daemon.answer("GET /v1/messages/msg_2/wait?timeout=30", 200, R"({"id":"msg_2","status":"success"})");
+  const auto timed = bench.run({"ping", "orders", "--wait", "--timeout", "20ms"});
+  CHECK(timed.code == 7);
+  CHECK(timed.out == "msg_2\n");
+  const auto patient = bench.run({"ping", "orders", "--wait"});
+  CHECK(patient.code == 0);
+  CHECK(patient.out == "msg_2\n");
+  CHECK(patient.err.starts_with("waiting until it is delivered, or has failed at the end of"));
+}
+
+TEST_CASE("an event that no webhook wants is said, because there is nothing to wait for") {
+  Bench bench;
+  bench.daemon.answer("POST /v1/events", 201, R"({"id":"evt_1","message_count":0,"messages":[]})");
+  bench.daemon.answer("GET /v1/events/evt_1/wait?timeout=30", 200, R"({"id":"evt_1","message_count":0,"messages":[]})");
+  const auto ran = bench.run({"emit", "a.b", "-d", "1", "--wait"});
+  CHECK(ran.code == 0);
+  CHECK(ran.err == "no webhook wants it: there is nothing to wait for\n");
+}
+
+TEST_CASE("one secret may take the place of another at once") {
+  Bench bench;
+  bench.daemon.answer("POST /v1/webhooks/orders/secret/rotate", 200, R"({"secrets":[{"secret":"whsec_x"}]})");
+  for (const char* grace : {"0", "0s"}) {
+    CHECK(bench.run({"secret", "rotate", "orders", "--grace", grace}).code == 0);
+    CHECK(bench.last().body == R"({"grace":0})");
+  }
+}
+
+TEST_CASE("limits in messages are those that count, and what does not go with a batch is said for what it is") {
+  Bench bench;
+  CHECK(bench.run({"create", "a", "--url", "u", "-e", "*", "--max-in-flight", "abc"}).err.find("at most 1024") !=
+        std::string::npos);
+  CHECK(bench.run({"emit", "--batch", "-", "--wait"}).err ==
+        "whctl: --wait: does not go with --batch: only one event is waited for\n");
+  CHECK(bench.run({"backup", "-"}).code == 2);
+  for (const char* format : {"yaml", "csv", "name"}) {
+    const auto ran = bench.run({"export", "-o", format});
+    CHECK(ran.code == 2);
+    CHECK(ran.err.find("TOML or JSON") != std::string::npos);
+  }
+  CHECK(bench.daemon.seen().empty());
+}
+
+TEST_CASE("show of a task is its state") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/tasks/task_1", 200, R"({"id":"task_1","state":"running","total":5,"done":1})");
+  CHECK(bench.run({"show", "task_1"}).out.starts_with("id\ttask_1\n"));
+}
+
+TEST_CASE("a name that is near is a hint, whoever found it, and is said once") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks/A", 404,
+                      R"({"code":"not_found","detail":"there is no webhook A; did you mean a?"})");
+  CHECK(bench.run({"show", "A"}).err == "whctl: there is no webhook A\nhint: did you mean a?\n");
+}
+
+TEST_CASE("what is wrong in a document is said with its file and its place, and once that nothing was changed") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/webhooks?limit=1000", 200, items(""));
+  bench.daemon.answer("GET /v1/types?limit=1000", 200, items(""));
+  bench.daemon.answer(
+      "POST /v1/webhooks?dry_run=true", 422,
+      R"({"code":"invalid_field","detail":"x","errors":[{"pointer":"/events","detail":"events: is required"}]})");
+  const std::string document = "[[webhook]]\ndisplay_name = \"a\"\n[[webhook]]\ndisplay_name = \"e\"\n";
+  const std::string said =
+      "whctl: standard input: a: events: is required\nwhctl: standard input: e: events: is required\n";
+  const Typed applied(document);
+  bench.setting.in = applied.ends[0];
+  CHECK(bench.run({"apply", "-f", "-"}).err == said + "hint: nothing was changed\n");
+  const Typed compared(document);
+  bench.setting.in = compared.ends[0];
+  CHECK(bench.run({"diff", "-f", "-"}).err == said);
+}
+
 TEST_CASE("a batch reports refused lines by their number, counts blank ones, and exits 10") {
   Bench bench;
   bench.daemon.answer("POST /v1/events", 200,
@@ -441,11 +594,11 @@ TEST_CASE("what looks like a message's id may be a webhook's name") {
 TEST_CASE("an ambiguous prefix exits 2 with the daemon's candidates") {
   Bench bench;
   bench.daemon.answer("GET /v1/messages/msg_0", 400,
-                      R"({"code":"ambiguous_id","detail":"msg_0 fits several messages: msg_01, msg_02",)"
+                      R"({"code":"ambiguous_id","detail":"msg_0 fits several messages: msg_01, msg_02, and more",)"
                       R"("errors":[{"pointer":"","detail":"msg_01"},{"pointer":"","detail":"msg_02"}]})");
   const auto ran = bench.run({"show", "msg_0"});
   CHECK(ran.code == 2);
-  CHECK(ran.err == "whctl: msg_0 fits several messages: msg_01, msg_02\n  msg_01\n  msg_02\n");
+  CHECK(ran.err == "whctl: msg_0 fits several messages\n  msg_01\n  msg_02\n  and more\n");
 }
 
 TEST_CASE("trigger emits the example with its changes") {
@@ -488,10 +641,7 @@ TEST_CASE("what is signed verifies, and what was changed does not") {
   std::string folder = "/tmp/whctl_sign_XXXXXX";
   REQUIRE(::mkdtemp(folder.data()) != nullptr);
   const std::string file = folder + "/key";
-  const int key = ::open(file.c_str(), O_WRONLY | O_CREAT, 0600);
-  const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
-  REQUIRE(::write(key, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()));
-  ::close(key);
+  write_file(file, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
   // The example of the Standard Webhooks libraries.
   const std::string body = R"({"test": 2432232314})";
   const std::vector<std::string> about{"--secret-file", file,        "--id", "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -505,6 +655,14 @@ TEST_CASE("what is signed verifies, and what was changed does not") {
   CHECK(run_on({"sign", "-q"}, body).out == signature + "\n");
   CHECK(run_on({"verify", "--signature", signature}, body).code == 0);
   CHECK(run_on({"verify", "--signature", signature}, body + " ").code == 1);
+  // RFC 8032, the second half of whose pair is public.
+  write_file(file, "whsk_xaqN9D+fg3vtt0QvMdy3sWbThTUHbwlLhc46LgtEWPc=\n");
+  const auto by_pair = run_on({"sign", "-q"}, body).out;
+  CHECK(by_pair.starts_with("v1a,"));
+  write_file(file, "whpk_/FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU=\n");
+  CHECK(run_on({"verify", "--signature", by_pair.substr(0, by_pair.size() - 1)}, body).code == 0);
+  CHECK(run_on({"verify", "--signature", by_pair.substr(0, by_pair.size() - 1)}, body + " ").code == 1);
+  CHECK(run_on({"sign"}, body).code == 2);
   ::unlink(file.c_str());
   ::rmdir(folder.c_str());
 }
@@ -567,6 +725,22 @@ TEST_CASE("changes behind a cursor are asked for with all filters, and printed o
   const auto whole = bench.run(
       {"logs", "orders", "--status", "failed", "--code", "5xx", "--after-cursor", "abc", "-n", "2", "-o", "json"});
   CHECK(whole.out.find(R"("next_cursor": "abd")") != std::string::npos);
+}
+
+TEST_CASE("lines of the history have a cursor, as those of changes have, and a wrong one is its file's fault") {
+  Bench bench;
+  bench.daemon.answer("GET /v1/stream?follow=false", 200, "{\"cursor\":\"abc\"}\n");
+  bench.daemon.answer("GET /v1/messages?limit=1", 200, items(message));
+  bench.daemon.answer("GET /v1/stream?after=abc", 400, R"({"code":"forbidden","detail":"enough"})");
+  const auto ran = bench.run({"logs", "-f", "-n", "1", "-o", "jsonl", "--fields", "id,cursor"});
+  CHECK(ran.out == "{\"id\":\"msg_0000000000001\",\"cursor\":\"abc\"}\n");
+  const std::string file = bench.daemon.socket_path() + ".cursor";
+  write_file(file, "zzz\n");
+  bench.daemon.answer("GET /v1/stream?after=zzz&follow=false", 400,
+                      R"({"code":"invalid_request","detail":"x","errors":[{"pointer":"?after",)"
+                      R"("detail":"after: is not a cursor that we gave"}]})");
+  CHECK(bench.run({"logs", "--cursor-file", file}).err == "whctl: " + file + ": after: is not a cursor that we gave\n");
+  ::unlink(file.c_str());
 }
 
 TEST_CASE("logs refuses what has no meaning for changes") {

@@ -16,7 +16,8 @@ namespace {
 // Values offered for the words, the last being unfinished; the daemon knows one name for each role.
 std::vector<std::string> offered(const std::vector<std::string>& words) {
   const auto offers = offers_for(words, [](Role role, const std::string&, std::string_view) {
-    return std::vector<Offer>{{role == Role::message ? "msg_1" : "my orders", ""}};
+    const bool is_message = role == Role::message || role == Role::awaitable || role == Role::cancellable;
+    return std::vector<Offer>{{is_message ? "msg_1" : "my orders", ""}};
   });
   std::vector<std::string> values;
   for (const auto& offer : offers.list) values.push_back(offer.value);
@@ -42,7 +43,11 @@ TEST_CASE("what can stand at the cursor is offered, and nothing else") {
   CHECK(offered({"retry", "msg"}) == Values{"msg_1"});
   CHECK(offered({"create", "x", "--signature", "g"}) == Values{"github"});
   CHECK(offered({"completion", "z"}) == Values{"zsh"});
-  CHECK(offers({"help", "types s"}, "types show"));
+  CHECK(offered({"help", "types", "s"}) == Values{"show"});
+  CHECK(offered({"help", "secret", ""}) == Values{"show", "rotate", "rotate-master"});
+  CHECK(offered({"help", "sec"}) == Values{"secret"});
+  CHECK(offered({"help", "create", ""}).empty());
+  CHECK(offered({"wait", ""}) == Values{"msg_1"});
   CHECK_FALSE(offers({""}, "dial-stdio"));
 }
 
@@ -52,6 +57,8 @@ TEST_CASE("flags and their values are read wherever they stand") {
   CHECK(offered({"-o", "json", "deac"}) == Values{"deactivate"});
   CHECK(offered({"list", "--status=in"}) == Values{"--status=inactive"});
   CHECK(offered({"logs", "--status", "failed,s"}) == Values{"failed,success"});
+  CHECK_FALSE(offers({"logs", "--status", "failed,"}, "failed,failed"));
+  CHECK(offers({"logs", "--status", "failed,"}, "failed,cancelled"));
   CHECK(offers({"list", "--"}, "--sort"));
   CHECK_FALSE(offers({"list", "--sort", "name", "--"}, "--sort"));
   CHECK(offers({"create", "-e", "a.b", "--"}, "--event"));
@@ -65,6 +72,27 @@ TEST_CASE("quotes are read as a shell reads them, also when they are still open"
   CHECK(without_quotes("'a\\b'c") == "a\\bc");
   CHECK(without_quotes("\"a\\\"b\\c\"") == "a\"b\\c");
   CHECK(without_quotes("x\\") == "x");
+}
+
+TEST_CASE("the daemon is asked for what fits the command and the word, and for all pages of it") {
+  ScriptedDaemon daemon;
+  daemon.answer("GET /v1/webhooks?limit=1000&search=or", 200,
+                R"({"items":[{"id":"wh_1","display_name":"orders"}],"next_cursor":"c/1"})");
+  daemon.answer("GET /v1/webhooks?limit=1000&search=or&cursor=c%2F1", 200,
+                R"({"items":[{"id":"wh_2","display_name":"orders 2"},{"id":"wh_3","display_name":"for"}]})");
+  daemon.answer("GET /v1/messages?limit=50", 200,
+                R"({"items":[{"id":"msg_1","event_id":"evt_1","status":"success","type":"a.b","webhook":"orders"}]})");
+  daemon.answer("GET /v1/messages?limit=50&status=created,retrying", 200,
+                R"({"items":[{"id":"msg_2","event_id":"evt_2","status":"retrying","type":"a.b","webhook":"orders"}]})");
+  daemon.answer("GET /v1/tasks?limit=50", 200,
+                R"({"items":[{"id":"task_1","state":"done"},{"id":"task_2","state":"running","action":"retry"}]})");
+  const auto offered_by = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "__complete");
+    return run_tool(words, {{{"WHCTL_SOCKET", daemon.socket_path()}}}).out;
+  };
+  CHECK(offered_by({"edit", "or"}) == "orders\norders 2\n:\n");
+  CHECK(offered_by({"wait", ""}) == "msg_1\tsuccess, a.b to orders\nevt_1\ta.b\ntask_2\trunning, retry\n:\n");
+  CHECK(offered_by({"cancel", ""}) == "msg_2\tretrying, a.b to orders\ntask_2\trunning, retry\n:\n");
 }
 
 TEST_CASE("a daemon that hangs costs at most 250 ms and no word of complaint") {

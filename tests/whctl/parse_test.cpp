@@ -36,6 +36,51 @@ TEST_CASE("values outside the choices of a flag are refused") {
   CHECK(said({"logs", "--status", "failed,cancelled"}) == "");
 }
 
+TEST_CASE("a switch takes no value, whatever it says") {
+  for (const char* word : {"=false", "=true", "=0", "="}) {
+    CAPTURE(word);
+    CHECK(said({"delete", "x", "--yes" + std::string(word)}) ==
+          "whctl: --yes: takes no value\nhint: leave out \"" + std::string(word) + "\": the flag alone means yes\n");
+  }
+  CHECK(said({"apply", "-f", "x", "--prune=false", "--prune"}).starts_with("whctl: --prune: takes no value"));
+  CHECK(said({"delete", "x", "-y=false"}) ==
+        "whctl: \"=false\": a flag without a value was given one\nhint: `whctl help delete` explains it\n");
+  for (const auto& command : all_commands()) {
+    for (const auto* flags : {&command.flags, &global_flags()}) {
+      for (const auto& flag : *flags) {
+        if (!flag.value.empty()) continue;
+        std::vector<std::string> words{"--" + std::string(flag.name) + "=false"};
+        for (std::string_view rest = command.path; !rest.empty();) {
+          const auto word = rest.substr(0, rest.find(' '));
+          words.insert(words.end() - 1, std::string(word));
+          rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+        }
+        CAPTURE(command.path);
+        CHECK(said(words).starts_with("whctl: --" + std::string(flag.name) + ": takes no value\n"));
+      }
+    }
+  }
+}
+
+TEST_CASE("what looks like a switch with a value, but is the value of something, comes through whole") {
+  const auto flag = parse({"emit", "a.b", "-d", "--yes=false", "--reason=--prune="});
+  REQUIRE(flag.has_value());
+  CHECK(flag->value("data") == "--yes=false");
+  CHECK(flag->value("reason") == "--prune=");
+  const auto argument = parse({"show", "--", "--yes=1"});
+  REQUIRE(argument.has_value());
+  CHECK(argument->value("ID") == "--yes=1");
+  const auto both = parse({"types", "add", "a.b", "--example=x"});
+  REQUIRE(both.has_value());
+  CHECK(both->value("example") == "x");
+}
+
+TEST_CASE("a flag where none can stand is not taken for a mistyped one") {
+  CHECK(said({"create", "--", "-x", "--url", "u"}) ==
+        "whctl: --url: stands where it is no flag\n"
+        "hint: flags of a command stand behind its name, and before \"--\"\n");
+}
+
 TEST_CASE("what is missing is named") {
   CHECK(said({"create"}) == "whctl: NAME: this argument is missing\nhint: `whctl help create` explains it\n");
   CHECK(said({"create", "a"}) == "whctl: --url: this flag is required\nhint: `whctl help create` explains it\n");
@@ -47,6 +92,7 @@ TEST_CASE("what is missing is named") {
 }
 
 TEST_CASE("an argument too many is refused") {
+  CHECK(said({"show", "a", "--", "b=c"}) == "whctl: b=c: one argument too many\nhint: `whctl help show` explains it\n");
   CHECK(said({"show", "a", "b"}) == "whctl: b: one argument too many\nhint: `whctl help show` explains it\n");
 }
 

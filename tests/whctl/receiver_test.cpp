@@ -82,10 +82,11 @@ TEST_CASE("requests on one connection are answered in order, until the receiver 
   REQUIRE(::pipe(stop.data()) == 0);
   std::vector<std::string> targets;
   std::thread server([&] {
-    receiver->serve(webhookd::base::Duration{1}, stop[0], [&](const ReceivedRequest& request) -> std::optional<int> {
-      targets.push_back(request.target);
-      return targets.size() == 1 ? 500 : 200;
-    });
+    receiver->serve(webhookd::base::Duration{1}, stop[0],
+                    [&](const ReceivedRequest& request) -> std::optional<HttpAnswer> {
+                      targets.push_back(request.target);
+                      return HttpAnswer{targets.size() == 1 ? 500 : 200, {}, {}};
+                    });
   });
   const std::string two = "POST /a HTTP/1.1\r\nContent-Length: 1\r\n\r\nxPOST /b HTTP/1.1\r\nConnection: close\r\n\r\n";
   const auto answers = exchange(receiver->port(), two, 2);
@@ -96,4 +97,40 @@ TEST_CASE("requests on one connection are answered in order, until the receiver 
   CHECK(answers.find("HTTP/1.1 200") != std::string::npos);
   ::close(stop[0]);
   ::close(stop[1]);
+}
+
+TEST_CASE(
+    "an answer is read with its length, in chunks, or until the connection is closed, behind informational ones") {
+  HttpAnswer answer;
+  const std::string fixed =
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nX-A: b\r\nContent-Length: 2\r\n\r\nhi";
+  CHECK(read_answer(fixed, false, false, answer) == AnswerState::complete);
+  CHECK(answer.status == 201);
+  CHECK(answer.body == "hi");
+  CHECK(value_of_header(answer.headers, "x-a") == "b");
+  for (std::size_t cut = 1; cut < fixed.size(); ++cut) {
+    CHECK(read_answer(fixed.substr(0, cut), false, false, answer) == AnswerState::incomplete);
+  }
+  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+  CHECK(read_answer(chunked, false, false, answer) == AnswerState::complete);
+  CHECK(answer.body == "hi");
+  const std::string open_end = "HTTP/1.0 503 Oops\r\n\r\nlater";
+  CHECK(read_answer(open_end, false, false, answer) == AnswerState::incomplete);
+  CHECK(read_answer(open_end, true, false, answer) == AnswerState::complete);
+  CHECK(answer.status == 503);
+  CHECK(answer.body == "later");
+  CHECK(read_answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", false, true, answer) == AnswerState::complete);
+  CHECK(read_answer("HTTP/1.1 204 No Content\r\n\r\n", false, false, answer) == AnswerState::complete);
+  CHECK(read_answer("hello\r\n\r\n", false, false, answer) == AnswerState::malformed);
+  CHECK(read_answer("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", false, false, answer) == AnswerState::malformed);
+}
+
+TEST_CASE("what is about a connection is not handed on") {
+  const HttpHeaders headers{{"connection", "close, X-Hop"}, {"x-hop", "1"},          {"retry-after", "7"},
+                            {"content-length", "3"},        {"keep-alive", "max=5"}, {"content-type", "text/plain"}};
+  const HttpHeaders kept{{"retry-after", "7"}, {"content-type", "text/plain"}};
+  CHECK(end_to_end(headers) == kept);
+  CHECK(text_of_answer({429, kept, "no!"}, true) ==
+        "HTTP/1.1 429 whctl\r\nretry-after: 7\r\ncontent-type: text/plain\r\nContent-Length: 3\r\n\r\nno!");
+  CHECK(text_of_answer({204, {}, ""}, false) == "HTTP/1.1 204 whctl\r\nConnection: close\r\n\r\n");
 }

@@ -44,11 +44,11 @@ TEST_CASE("colour surrounds the text and not the padding") {
 
 TEST_CASE("a table that is printed part by part has one header, and columns that only widen") {
   TableSoFar so_far;
-  const std::vector<TableColumn> columns{{"ID", false}, {"WHY", true}};
+  const std::vector<TableColumn> narrow{{"ID", false}, {"WHY", true}};
   const TableLayout layout{80, true, false};
-  CHECK(aligned_table(columns, {{{"a1"}, {"x"}}}, layout, &so_far) == "ID  WHY\na1  x\n");
-  CHECK(aligned_table(columns, {{{"long"}, {"x"}}}, layout, &so_far) == "long  x\n");
-  CHECK(aligned_table(columns, {{{"b"}, {"x"}}}, layout, &so_far) == "b     x\n");
+  CHECK(aligned_table(narrow, {{{"a1"}, {"x"}}}, layout, &so_far) == "ID  WHY\na1  x\n");
+  CHECK(aligned_table(narrow, {{{"long"}, {"x"}}}, layout, &so_far) == "long  x\n");
+  CHECK(aligned_table(narrow, {{{"b"}, {"x"}}}, layout, &so_far) == "b     x\n");
 }
 
 TEST_CASE("wide characters count two columns and combining marks none") {
@@ -64,7 +64,7 @@ TEST_CASE("wide characters count two columns and combining marks none") {
 }
 
 TEST_CASE("tab-separated rows have no header and no padding") {
-  CHECK(tab_separated(rows) == "wh_1\thttps://orders.example/hook\tactive\nwh_2\thttp://a.example\tinactive\n");
+  CHECK(tab_separated(rows, false) == "wh_1\thttps://orders.example/hook\tactive\nwh_2\thttp://a.example\tinactive\n");
 }
 
 TEST_CASE("CSV quotes what needs quotes") { CHECK(csv_line({"a", "b,c", "d\"e", ""}) == "a,\"b,c\",\"d\"\"e\",\n"); }

@@ -65,6 +65,28 @@ TEST_CASE("the format follows the same order, and a wrong one is named with its 
   CHECK(settings({"list"}, {{"WHCTL_OUTPUT", "json"}, {"XDG_CONFIG_HOME", folder.path()}})->format == Format::json);
   CHECK(settings({"list"}, {{"XDG_CONFIG_HOME", folder.path()}})->format == Format::jsonl);
   CHECK(settings({"list"}, {{"WHCTL_OUTPUT", "xml"}}).error().what == "WHCTL_OUTPUT");
+  const ConfigFolder wrong("\noutput = \"xml\"\n");
+  CHECK(settings({"list"}, {{"XDG_CONFIG_HOME", wrong.path()}}).error().what == wrong.file_path() + ":2: output");
+}
+
+TEST_CASE("the pager is WHCTL_PAGER, then the file's, then PAGER, and cat is none") {
+  const ConfigFolder folder("pager = \"more\"\n");
+  const std::string& file = folder.path();
+  CHECK(settings({"list"}, {{"WHCTL_PAGER", "most"}, {"PAGER", "pg"}, {"XDG_CONFIG_HOME", file}})->pager == "most");
+  CHECK(settings({"list"}, {{"WHCTL_PAGER", ""}, {"XDG_CONFIG_HOME", file}})->pager == "");
+  CHECK(settings({"list"}, {{"PAGER", "pg"}, {"XDG_CONFIG_HOME", file}})->pager == "more");
+  CHECK(settings({"list"}, {{"PAGER", "pg"}})->pager == "pg");
+  CHECK(settings({"list"}, {{"PAGER", "cat"}})->pager == "");
+  CHECK(settings({"list"}, {})->pager == "less");
+  CHECK(settings({"list", "--no-pager"}, {{"XDG_CONFIG_HOME", file}})->pager == "");
+}
+
+TEST_CASE("what says how the tool is used is not held up by a broken configuration file") {
+  const ConfigFolder broken("pager = \n");
+  for (const char* command : {"version", "help"}) {
+    CHECK(settings({command}, {{"XDG_CONFIG_HOME", broken.path()}}).has_value());
+  }
+  CHECK_FALSE(settings({"status"}, {{"XDG_CONFIG_HOME", broken.path()}}).has_value());
 }
 
 TEST_CASE("a wrong configuration file is refused by file, line and key") {
@@ -78,7 +100,7 @@ TEST_CASE("a wrong configuration file is refused by file, line and key") {
   REQUIRE_FALSE(syntax.has_value());
   CHECK(syntax.error().what == broken.file_path() + ":1");
   const ConfigFolder kind("socket = 5\n");
-  CHECK(settings({"list"}, {{"XDG_CONFIG_HOME", kind.path()}}).error().why == "\"socket\" is a string");
+  CHECK(settings({"list"}, {{"XDG_CONFIG_HOME", kind.path()}}).error().why == "\"socket\" must be a string");
 }
 
 TEST_CASE("colour is by flag, then NO_COLOR, then CLICOLOR_FORCE, then the terminal") {

@@ -5,6 +5,7 @@
 
 #include "base/base64.hpp"
 #include "base/random.hpp"
+#include "control/protocol/json_text.hpp"
 
 namespace webhookd::protocol {
 
@@ -44,7 +45,7 @@ std::optional<std::string> from_base64url(std::string_view url_text) {
 
 base::Error refuse(std::string_view parameter, std::string_view why) {
   const std::string detail = std::string(parameter) + ": " + std::string(why);
-  return {base::ErrorCode::invalid_request, detail, {{"?" + std::string(parameter), detail}}};
+  return {base::ErrorCode::invalid_request, detail, {{pointer_to(parameter), detail}}};
 }
 
 // The list of every cursor of the feed.

@@ -56,11 +56,6 @@ constexpr std::array event_rules = {
     MemberRule<EventDraft>{"idempotency_key", read_key},
 };
 
-base::Error data_too_large(std::size_t bytes, std::size_t most) {
-  const std::string why = "data: has " + std::to_string(bytes) + " bytes; at most " + std::to_string(most);
-  return {base::ErrorCode::too_large, why, {{"/data", why}}};
-}
-
 struct TypeDraft {
   domain::EventType type;
   std::string_view path_name;
@@ -119,6 +114,11 @@ constexpr std::array type_rules = {
 constexpr std::array<std::string_view, 3> origin_names = {"builtin", "extension", "user"};
 
 }  // namespace
+
+base::Error data_too_large(std::size_t bytes, std::size_t most) {
+  const std::string why = "data: has " + std::to_string(bytes) + " bytes; at most " + std::to_string(most);
+  return {base::ErrorCode::too_large, why, {{"/data", why}}};
+}
 
 base::Result<EventRequest> read_event(std::string_view body, std::size_t data_bytes_max) {
   const auto members = scan_object(body, limits::json_depth + 1);  // the envelope is one level

@@ -9,6 +9,7 @@
 //           200)
 // Batch:    one request a line in; for each line, in order, the answer or a problem document with `line` out
 //           (application/x-ndjson, 200). Empty lines are skipped and not answered, but counted by `line`.
+// CloudEvents come in as well (cloudevent_codec.hpp).
 // Event:    {"id","type","timestamp","accepted_at","idempotency_key":"…"|null,"data":<verbatim>,"message_count",
 //            "messages":[message JSON … the first 100]}
 // Type:     {"name","description","origin":"builtin|extension|user","schema":<JSON>|null,"example":<JSON>|null,
@@ -39,6 +40,8 @@ struct EventRequest {
   std::optional<base::Time> timestamp;
   std::string idempotency_key;
 };
+
+base::Error data_too_large(std::size_t bytes, std::size_t most);
 
 // On the accept path. `data_bytes_max` bounds `data` (too_large); its nesting is at most limits::json_depth.
 base::Result<EventRequest> read_event(std::string_view body, std::size_t data_bytes_max);

@@ -331,7 +331,7 @@ bool Scanner::word(std::string_view expected) {
 base::Error Scanner::error() const {
   std::string why(why_);
   if (why_ == "the nesting is too deep") {
-    why += " (at most " + std::to_string(depth_limit_) + " levels)";
+    why += " (at most " + std::to_string(depth_limit_ - (in_member_ ? 1 : 0)) + " levels)";
   }
   why += ", at byte " + std::to_string(at_ + 1);
   base::Error error{base::ErrorCode::invalid_request, {}, {}};

@@ -40,7 +40,7 @@ void write_fields(JsonWriter& json, const domain::Message& message, std::string_
   json.name("reason").text_or_null(to_string(message.reason));
   json.name("created_at").time(message.created_at);
   json.name("settled_at").time(message.settled_at);
-  json.name("deadline").time(message.deadline);
+  json.name("deadline").time(webhook.window ? domain::deadline_of(message, *webhook.window) : message.deadline);
   json.name("attempts").number(std::uint64_t{message.attempts});
   json.name("last_attempt_at").time(message.last_attempt_at);
   json.name("next_attempt_at").time(message.next_attempt_at);

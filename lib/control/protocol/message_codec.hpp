@@ -31,6 +31,7 @@ namespace webhookd::protocol {
 struct WebhookLabel {
   std::string name;  // both empty: the webhook is deleted
   std::string url;
+  std::optional<base::Duration> window = std::nullopt;  // of its policy, which decides on the deadline of what waits
 };
 
 void write_message(JsonWriter& json, const domain::Message& message, std::string_view type,

@@ -1,5 +1,6 @@
 #include "control/protocol/openapi.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string_view>
@@ -27,6 +28,14 @@ constexpr std::array schemas = {
 "data":{"description":"any JSON value; its bytes are kept verbatim"},
 "timestamp":{"type":"string","format":"date-time","description":"default: now"},
 "idempotency_key":{"type":"string","minLength":1,"maxLength":255}}})"},
+    Schema{"CloudEvent",
+           R"({"type":"object","required":["specversion","id","source","type"],
+"description":"CloudEvents 1.0, structured; in binary mode the attributes are headers ce-*, and the body is the data",
+"properties":{"specversion":{"const":"1.0"},"id":{"type":"string"},
+"source":{"type":"string","description":"with id it is the idempotency key"},
+"type":{"type":"string","description":"an event type of the catalogue"},
+"time":{"type":"string","format":"date-time"},"datacontenttype":{"type":"string","description":"JSON"},
+"data":{"description":"any JSON value; its bytes are kept verbatim"}}})"},
     Schema{"EventBatch",
            R"({"type":"string",
 "description":"one EventRequest a line; each is answered by an EventAccepted or a Problem with `line`, in order"})"},
@@ -136,7 +145,9 @@ constexpr std::array schemas = {
 "damaged_records":{"type":"integer"}}},
 "engine":{"type":"object","properties":{"in_flight":{"type":"integer"},"ready":{"type":"integer"},
 "unsettled":{"type":"integer"},"attempts":{"type":"integer"},"successes":{"type":"integer"},"failures":{"type":"integer"},
-"accepted":{"type":"integer"},"next_due":{"type":["string","null"],"format":"date-time"}}}}})"},
+"accepted":{"type":"integer"},"next_due":{"type":["string","null"],"format":"date-time"}}},
+"health":{"type":"object","description":"webhooks by their health","properties":{"up":{"type":"integer"},
+"throttled":{"type":"integer"},"down":{"type":"integer"}}}}})"},
     Schema{"Stats", R"({"type":"object","properties":{"since":{"type":"string","format":"date-time"},
 "until":{"type":"string","format":"date-time"},"seconds":{"type":"number"},"accepted":{"type":"integer"},
 "attempts":{"type":"integer"},"successes":{"type":"integer"},"failures":{"type":"integer"},
@@ -229,6 +240,24 @@ void write_request_body(JsonWriter& json, const Route& route) {
   json.end_object().end_object();
 }
 
+// Of a change: what a dry run answers, too, and an event that was known already; a batch has its answers line by line.
+void write_response(JsonWriter& json, const Route& route, unsigned status, std::string_view description) {
+  json.name(std::to_string(status)).begin_object().name("description").string(description);
+  json.name("headers").begin_object().name("Webhookd-Version");
+  json.raw(R"({"$ref":"#/components/headers/Webhookd-Version"})").end_object();
+  json.name("content").begin_object().name(route.response_media).begin_object().name("schema");
+  write_reference(json, route.response);
+  json.end_object();
+  const bool takes_batches = std::any_of(route.requests.begin(), route.requests.end(),
+                                         [](const Body& body) { return body.media_type == media::ndjson; });
+  if (takes_batches && status == 200 && route.response_media != media::ndjson) {
+    json.name(media::ndjson).begin_object().name("schema");
+    write_reference(json, route.response);
+    json.end_object();
+  }
+  json.end_object().end_object();
+}
+
 void write_operation(JsonWriter& json, const Route& route) {
   std::string method(route.method);
   for (char& c : method) {
@@ -240,9 +269,15 @@ void write_operation(JsonWriter& json, const Route& route) {
   write_parameters(json, route);
   write_request_body(json, route);
   json.name("responses").begin_object();
-  json.name(std::to_string(route.status)).begin_object().name("description").string("done");
-  write_content(json, route.response_media, route.response);
-  json.end_object();
+  write_response(json, route, route.status, "done");
+  const bool has_dry_run = std::any_of(route.query.begin(), route.query.end(),
+                                       [](const QueryParameter& parameter) { return parameter.name == "dry_run"; });
+  if (has_dry_run && route.status != 200) {
+    write_response(json, route, 200,
+                   route.operation == Operation::accept_events
+                       ? "a dry run, an event that is known by its idempotency key, or the answers to a batch"
+                       : "a dry run");
+  }
   json.name("default").begin_object().name("description").string("a problem");
   write_content(json, problem_media_type, "Problem");
   json.end_object().end_object().end_object();
@@ -305,7 +340,10 @@ void write_components(JsonWriter& json) {
   write_webhook_schema(json, "WebhookCreate", true, R"(["display_name","url","events"])");
   write_webhook_schema(json, "WebhookPatch", true, {});
   write_problem_schema(json);
-  json.end_object().end_object();
+  json.end_object();
+  json.name("headers").raw(
+      R"({"Webhookd-Version":{"description":"the daemon's, in every answer","schema":{"type":"string"}}})");
+  json.end_object();
 }
 
 void write_deliveries(JsonWriter& json) {

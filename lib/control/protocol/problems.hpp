@@ -6,8 +6,8 @@
 //    "detail":"url: …","code":"invalid_field","errors":[{"pointer":"/url","detail":"…"}]}
 //
 // Every detail begins with the field it is about. `errors` is there only when there are any. For a query parameter the
-// pointer is its name after a "?" ("?limit"); for `ambiguous_id` each entry's `detail` is a candidate and its pointer
-// is "". In the answer to a batch a problem also has `line`, the number of the input line from 1.
+// pointer is that of a member of its name ("/limit"); for `ambiguous_id` each entry's `detail` is a candidate and its
+// pointer is "". In the answer to a batch a problem also has `line`, the number of the input line from 1.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
+#include "control/protocol/json_text.hpp"
 #include "control/protocol/problems.hpp"
 #include "control/protocol/routes.hpp"
 #include "domain/event_type.hpp"
@@ -18,7 +19,7 @@ using base::ErrorCode;
 
 void refuse(Faults& faults, std::string_view name, std::string_view rule) {
   const std::string shown(name.substr(0, 64));
-  faults.add("?" + shown, shown + ": " + std::string(rule));
+  faults.add(pointer_to(shown), shown + ": " + std::string(rule));
 }
 
 void refuse_unknown(Faults& faults, std::string_view name, std::span<const QueryParameter> known) {

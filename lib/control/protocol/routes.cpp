@@ -23,7 +23,7 @@ constexpr std::array wait_query = {QueryParameter{
 constexpr std::array webhooks_query = {
     QueryParameter{"status", R"({"type":"string","enum":["active","inactive"]})", "only these"},
     QueryParameter{"event", text_schema, "those that an event of this type goes to"},
-    QueryParameter{"search", text_schema, "occurs in the name or the URL, ignoring case"},
+    QueryParameter{"search", text_schema, "occurs in the id, the name, the URL or the description, ignoring case"},
     QueryParameter{"sort", R"({"type":"string","enum":["created","name","status"],"default":"created"})", "the order"},
     limit,
     cursor,
@@ -86,7 +86,8 @@ constexpr std::array page_query = {limit, cursor};
 constexpr std::span<const QueryParameter> no_query;
 
 constexpr std::span<const Body> no_body;
-constexpr std::array event_bodies = {Body{media::json, "EventRequest"}, Body{media::ndjson, "EventBatch"}};
+constexpr std::array event_bodies = {Body{media::json, "EventRequest"}, Body{media::ndjson, "EventBatch"},
+                                     Body{media::cloudevents, "CloudEvent"}};
 constexpr std::array create_bodies = {Body{media::json, "WebhookCreate"}};
 constexpr std::array patch_bodies = {Body{media::merge_patch, "WebhookPatch"}, Body{media::json, "WebhookPatch"}};
 constexpr std::array rotate_bodies = {Body{media::json, "Rotation"}};

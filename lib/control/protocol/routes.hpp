@@ -70,6 +70,7 @@ namespace media {
 inline constexpr std::string_view json = "application/json";
 inline constexpr std::string_view text = "text/plain";
 inline constexpr std::string_view ndjson = "application/x-ndjson";
+inline constexpr std::string_view cloudevents = "application/cloudevents+json";
 inline constexpr std::string_view merge_patch = "application/merge-patch+json";
 inline constexpr std::string_view octets = "application/octet-stream";
 }  // namespace media

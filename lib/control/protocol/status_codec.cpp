@@ -46,6 +46,11 @@ void write_engine(JsonWriter& json, const EngineStatus& engine) {
   json.end_object();
 }
 
+void write_health(JsonWriter& json, const HealthStatus& health) {
+  json.begin_object().name("up").number(health.up).name("throttled").number(health.throttled);
+  json.name("down").number(health.down).end_object();
+}
+
 struct Advance {
   std::optional<base::Duration> by;
 };
@@ -68,6 +73,7 @@ void write_status(JsonWriter& json, const Status& status) {
   json.name("master_key_file").text_or_null(status.master_key_file);
   write_store(json.name("store"), status.store);
   write_engine(json.name("engine"), status.engine);
+  write_health(json.name("health"), status.health);
   json.end_object();
 }
 

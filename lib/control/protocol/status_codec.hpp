@@ -6,8 +6,10 @@
 //    "store":{"id","schema","events","messages","waiting","webhooks","used_bytes","quota_bytes",
 //             "master_key","directory","disk_free_bytes","disk_reserve_bytes","full",
 //             "full_because":"quota"|"disk_reserve"|null,"commits","damaged_records"},
-//    "engine":{"in_flight","ready","unsettled","attempts","successes","failures","accepted","next_due":"…"|null}}
-//   Store counts are of what is stored now, `commits` since the store was opened, engine counters since start.
+//    "engine":{"in_flight","ready","unsettled","attempts","successes","failures","accepted","next_due":"…"|null},
+//    "health":{"up","throttled","down"}}
+//   Store counts are of what is stored now, `commits` since the store was opened, engine counters since start; health
+//   is how many webhooks have which `health`.
 // GET /v1/clock, and the answer to POST /v1/clock {"advance": seconds}: {"now":"…","test":true}
 // DELETE of a webhook: {"id":"wh_…","waiting_cancelled":3}; of a type: {"name":"…"}
 // POST /v1/admin/reload: {"changes":[{"key":"log.level","from":"\"info\"","to":"\"debug\"","effect":"now"|"restart"}]}
@@ -61,6 +63,13 @@ struct EngineStatus {
   std::optional<base::Time> next_due;
 };
 
+// Webhooks, by their health.
+struct HealthStatus {
+  std::uint64_t up = 0;
+  std::uint64_t throttled = 0;
+  std::uint64_t down = 0;
+};
+
 struct Status {
   std::string_view version;
   base::Time started_at{};
@@ -72,6 +81,7 @@ struct Status {
   std::string master_key_file;
   StoreStatus store;
   EngineStatus engine;
+  HealthStatus health;
 };
 
 void write_status(JsonWriter& json, const Status& status);

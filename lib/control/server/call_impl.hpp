@@ -22,12 +22,14 @@
 #include <chrono>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/result.hpp"
+#include "control/protocol/cloudevent_codec.hpp"
 #include "control/protocol/json_write.hpp"
 #include "control/protocol/routes.hpp"
 #include "control/server/access.hpp"
@@ -105,6 +107,7 @@ struct Request {
   bool dry_run = false;
   std::string_view media_type;  // of the body, one of the route's
   std::string body;
+  std::optional<protocol::CloudEventHeaders> cloud_event;  // in binary mode
   std::string if_match;
   std::string reason;  // Webhookd-Reason, or the body's
   bool chunks = true;  // the peer understands chunked answers (HTTP/1.1)

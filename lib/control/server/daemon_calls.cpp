@@ -34,6 +34,16 @@ protocol::EngineStatus status_of(const engine::EngineFigures& figures) {
           figures.successes, figures.failures, figures.accepted,  figures.next_due};
 }
 
+protocol::HealthStatus status_of(const engine::LaneFigures& figures) {
+  const std::uint64_t troubled = figures.down + figures.throttled;
+  return {figures.webhooks - std::min(figures.webhooks, troubled), figures.throttled, figures.down};
+}
+
+struct Decided {
+  engine::EngineFigures engine;
+  engine::LaneFigures lanes;
+};
+
 Answer word_answer(std::string_view word) {
   Answer answer;
   JsonWriter json(answer.body);
@@ -69,10 +79,13 @@ Reply show_status(Context& context, const Request&) {
   if (!stored) {
     co_return stored.error();
   }
-  auto call = [](engine::Engine& engine, base::Time, Completion<engine::EngineFigures> done) {
-    done(engine.figures());
+  auto call = [](engine::Engine& engine, base::Time, Completion<Decided> done) {
+    Decided decided;
+    decided.engine = engine.figures();
+    decided.lanes = engine.lane_figures();
+    done(std::move(decided));
   };
-  const auto decided = co_await on_engine<engine::EngineFigures>(context, std::move(call));
+  const auto decided = co_await on_engine<Decided>(context, std::move(call));
   if (!decided) {
     co_return decided.error();
   }
@@ -86,7 +99,8 @@ Reply show_status(Context& context, const Request&) {
   status.configuration = context.options.configuration;
   status.master_key_file = context.options.master_key_file;
   status.store = status_of(*stored);
-  status.engine = status_of(*decided);
+  status.engine = status_of(decided->engine);
+  status.health = status_of(decided->lanes);
   Answer answer;
   JsonWriter json(answer.body);
   protocol::write_status(json, status);

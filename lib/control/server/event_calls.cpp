@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "control/protocol/event_codec.hpp"
+#include "control/protocol/cloudevent_codec.hpp"
 #include "control/protocol/problems.hpp"
 #include "control/server/call_impl.hpp"
 #include "control/server/message_answers_impl.hpp"
@@ -58,6 +58,14 @@ void append_result(std::string& out, const Result<Accepted>& result, std::uint64
     protocol::append_problem(out, with_pointer(result.error()), line);
   }
   out += '\n';
+}
+
+Result<protocol::EventRequest> read_one(const Request& request, std::size_t data_bytes_max) {
+  if (request.media_type == protocol::media::cloudevents) {
+    return protocol::read_cloudevent(request.body, data_bytes_max);
+  }
+  return request.cloud_event ? protocol::read_binary_cloudevent(*request.cloud_event, request.body, data_bytes_max)
+                             : protocol::read_event(request.body, data_bytes_max);
 }
 
 // ---- schemas --------------------------------------------------------------------------------------------------
@@ -180,7 +188,7 @@ asio::awaitable<Result<AcceptResults>> accept(Context& context, std::vector<Even
 }
 
 Reply accept_one(Context& context, const Request& request) {
-  auto event = protocol::read_event(request.body, context.options.live.event_data_bytes_max);
+  auto event = read_one(request, context.options.live.event_data_bytes_max);
   if (!event) {
     co_return event.error();
   }

@@ -340,19 +340,6 @@ std::optional<std::string_view> SchemaCompiler::step_into(std::string_view value
 }
 
 // "%25" and its like, as a fragment of a URI has them.
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    const char* const digits = text.data() + i + 1;
-    const bool is_escape =
-        text[i] == '%' && i + 2 < text.size() && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
-    out += is_escape ? static_cast<char>(byte) : text[i];
-    i += is_escape ? 2 : 0;
-  }
-  return out;
-}
-
 void SchemaCompiler::resolve(const OpenReference& reference) {
   if (const auto known = targets_.find(reference.target); known != targets_.end()) {
     rules_.logics[rules_.rules[reference.from].logic].reference = known->second;
@@ -366,7 +353,8 @@ void SchemaCompiler::resolve(const OpenReference& reference) {
   if (!own_id_.empty() && target.starts_with(own_id_)) {
     target.remove_prefix(own_id_.size());
   }
-  const std::string pointer = percent_decoded(target.substr(target.starts_with('#') ? 1 : 0));
+  const auto decoded = protocol::percent_decode(target.substr(target.starts_with('#') ? 1 : 0), false);
+  const std::string pointer = decoded.value_or("%");  // begins with no slash, so it is refused
   const bool is_local = target.empty() || target.starts_with('#');
   if (!is_local || (!pointer.empty() && pointer.front() != '/')) {
     fault(reference.place, "must point into this schema, for example #/$defs/name; others are not fetched");

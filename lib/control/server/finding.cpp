@@ -15,9 +15,13 @@ Error not_found(std::string_view what, std::string_view text) {
   return {ErrorCode::not_found, "there is no " + std::string(what) + " " + std::string(text.substr(0, 256)), {}};
 }
 
+// Of more candidates than are listed there is one too many.
 Error ambiguous(std::string_view what, std::string_view text, std::vector<std::string> candidates) {
+  const bool has_more = candidates.size() > candidates_max;
+  candidates.resize(std::min(candidates.size(), candidates_max));
   Error error{ErrorCode::ambiguous_id,
-              std::string(text) + " fits several " + std::string(what) + "s: " + base::join(candidates, ", "),
+              std::string(text) + " fits several " + std::string(what) + "s: " + base::join(candidates, ", ") +
+                  (has_more ? ", and more" : ""),
               {}};
   for (auto& candidate : candidates) {
     error.fields.push_back({"", std::move(candidate)});
@@ -67,7 +71,7 @@ Result<store::WebhookState> pick_webhook(const std::string& text, std::vector<st
     }
     if (text.size() > base::WebhookKind::prefix.size() && base::to_string(state.webhook.id).starts_with(text)) {
       chosen = &state;
-      if (candidates.size() < candidates_max) {
+      if (candidates.size() <= candidates_max) {
         candidates.push_back(base::to_string(state.webhook.id) + " (" + state.webhook.display_name + ")");
       }
     }
@@ -134,7 +138,7 @@ asio::awaitable<Result<base::MessageId>> find_message(Context& context, std::str
   }
   store::Store& store = context.world.store;
   auto read = [&store, range](Completion<std::vector<base::MessageId>> done) {
-    store.find_messages(range->first, range->second, candidates_max, std::move(done));
+    store.find_messages(range->first, range->second, candidates_max + 1, std::move(done));
   };
   const auto found = co_await ask<std::vector<base::MessageId>>(context, std::move(read));
   co_return only_one("message", text, found);
@@ -157,7 +161,7 @@ asio::awaitable<Result<base::TaskId>> find_task(Context& context, std::string te
   }
   std::vector<base::TaskId> found;
   for (const store::BulkTask& task : *tasks) {
-    if (found.size() < candidates_max && base::to_string(task.id).starts_with(text)) {
+    if (found.size() <= candidates_max && base::to_string(task.id).starts_with(text)) {
       found.push_back(task.id);
     }
   }
@@ -174,7 +178,7 @@ asio::awaitable<Result<base::EventId>> find_event(Context& context, std::string 
   }
   store::Store& store = context.world.store;
   auto read = [&store, range](Completion<std::vector<base::EventId>> done) {
-    store.find_events(range->first, range->second, candidates_max, std::move(done));
+    store.find_events(range->first, range->second, candidates_max + 1, std::move(done));
   };
   const auto found = co_await ask<std::vector<base::EventId>>(context, std::move(read));
   co_return only_one("event", text, found);

@@ -19,6 +19,7 @@ asio::awaitable<Result<Labels>> read_labels(Context& context, std::vector<base::
     if (state && !state->deleting) {
       label.name = state->webhook.display_name;
       label.url = state->webhook.url.text();
+      label.window = state->webhook.retry.window;
     } else if (!state && state.error().code != ErrorCode::not_found) {
       co_return state.error();
     }

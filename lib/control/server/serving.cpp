@@ -11,6 +11,7 @@
 #include <exception>
 
 #include "base/check.hpp"
+#include "base/text.hpp"
 #include "control/protocol/audit_codec.hpp"
 #include "control/protocol/problems.hpp"
 #include "control/server/serving_impl.hpp"
@@ -115,6 +116,23 @@ Result<void> read_media_type(const protocol::Route& route, std::string_view cont
   return {};
 }
 
+// The attributes of a CloudEvent in binary mode (HTTP binding, section 3.1): headers that begin with ce-.
+std::optional<protocol::CloudEventHeaders> cloud_event_headers(const Parser& parser) {
+  const auto& head = parser.get();
+  if (head.find("ce-specversion") == head.end()) {
+    return std::nullopt;
+  }
+  protocol::CloudEventHeaders headers;
+  for (const auto& field : head) {
+    constexpr std::size_t prefix_bytes = 3;
+    const std::string name = base::to_lower(view(field.name_string()));
+    if (name.starts_with("ce-")) {
+      headers.emplace_back(name.substr(prefix_bytes), view(field.value()));
+    }
+  }
+  return headers;
+}
+
 // Everything that can be said before the body is read; `allowed` is for the Allow header of a 405.
 Result<Request> read_head(Session& session, const Parser& parser, std::string& allowed) {
   const auto& head = parser.get();
@@ -158,6 +176,9 @@ Result<Request> read_head(Session& session, const Parser& parser, std::string& a
   const auto media_type = read_media_type(*match.route, view(head[http::field::content_type]), request);
   if (!media_type) {
     return media_type.error();
+  }
+  if (match.route->operation == protocol::Operation::accept_events && request.media_type == protocol::media::json) {
+    request.cloud_event = cloud_event_headers(parser);
   }
   return request;
 }

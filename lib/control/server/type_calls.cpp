@@ -86,19 +86,11 @@ asio::awaitable<Result<void>> rehearse_removal(Context& context, std::string nam
   if (name == domain::ping_type) {
     co_return reserved(name);
   }
-  store::Store& store = context.world.store;
-  auto list = [&store](Completion<std::vector<store::WebhookState>> done) { store.list_webhooks(std::move(done)); };
-  const auto states = co_await ask<std::vector<store::WebhookState>>(context, std::move(list));
-  if (!states) {
-    co_return states.error();
-  }
-  for (const auto& state : *states) {
-    const auto& events = state.webhook.events;
-    if (std::find(events.begin(), events.end(), name) != events.end()) {
-      co_return refusal(ErrorCode::type_in_use, "the webhook " + state.webhook.display_name + " names " + name);
-    }
-  }
-  co_return Result<void>();
+  auto check = [name = std::move(name)](engine::Engine& engine, base::Time, Completion<void> done) {
+    done(engine.check_removal(name));
+  };
+  const auto allowed = co_await on_engine<void>(context, std::move(check));
+  co_return allowed;
 }
 
 Answer page_answer(std::vector<EventType> types, const std::string& after, std::size_t limit, std::uint64_t list) {

@@ -239,7 +239,8 @@ bool passes(const Webhook& webhook, const protocol::WebhookFilter& filter, const
   return (!filter.status || webhook.status == *filter.status) &&
          (filter.event.empty() || webhook.wants(filter.event)) &&
          (search.empty() || contains_ignoring_case(webhook.display_name, search) ||
-          contains_ignoring_case(webhook.url.text(), search));
+          contains_ignoring_case(webhook.url.text(), search) || contains_ignoring_case(webhook.description, search) ||
+          contains_ignoring_case(base::to_string(webhook.id), search));
 }
 
 // Orders the list, and is the position in its cursor; unique by the name or the id.
@@ -295,23 +296,29 @@ Result<Page> page_of(std::vector<store::WebhookState> states, const protocol::We
 
 // ---- secrets --------------------------------------------------------------------------------------------------
 
+// Those that sign now.
+std::vector<domain::Secret> valid_secrets(std::vector<domain::Secret> secrets, base::Time now) {
+  std::erase_if(secrets, [&](const domain::Secret& secret) { return secret.expires_at && *secret.expires_at <= now; });
+  return secrets;
+}
+
 Answer secrets_answer(const Context& context, const Webhook& webhook) {
+  const auto secrets = valid_secrets(webhook.secrets, context.world.clock.now());
   std::vector<std::string> public_keys;
-  for (const auto& secret : webhook.secrets) {
+  for (const auto& secret : secrets) {
     if (secret.kind == domain::SecretKind::ed25519) {
       public_keys.push_back(context.options.public_key_text(secret));
     }
   }
   Answer answer;
   JsonWriter json(answer.body);
-  protocol::write_secrets(json, webhook.secrets, public_keys);
+  protocol::write_secrets(json, secrets, public_keys);
   return answer;
 }
 
 Result<Webhook> with_new_secret(const Webhook& current, domain::Secret fresh, base::Time now, base::Duration grace) {
   Webhook next = current;
-  std::erase_if(next.secrets,
-                [&](const domain::Secret& secret) { return secret.expires_at && *secret.expires_at <= now; });
+  next.secrets = valid_secrets(std::move(next.secrets), now);
   for (auto& secret : next.secrets) {
     secret.expires_at = std::min(secret.expires_at.value_or(now + grace), now + grace);
   }
@@ -377,6 +384,8 @@ Reply create_webhook(Context& context, const Request& request) {
       co_return allowed.error();
     }
     const WebhookLive live;
+    webhook->created_at = context.world.clock.now();
+    webhook->updated_at = webhook->created_at;
     co_return webhook_answer(200, *webhook, live);
   }
   if (webhook->secrets.empty()) {

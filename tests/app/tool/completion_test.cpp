@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "support/process.hpp"
 
@@ -113,6 +114,25 @@ TEST_CASE("fish completes commands, flags, values, names with spaces and ids") {
   CHECK(has(in_fish(socket, "whctl show my\\ o"), "my orders\t"));
   CHECK(has(in_fish(socket, "whctl retry msg_"), filled.message + "\t"));
   CHECK(has(in_fish(socket, "whctl create x -e subscr"), "subscription.*"));
+}
+
+TEST_CASE("a field that a list has is known when the list is empty, too") {
+  const Filled filled;
+  const auto check = [&](const std::vector<std::string>& command, const std::vector<std::string>& to_none) {
+    std::vector<std::string> whole = command;
+    whole.insert(whole.end(), {"-o", "json"});
+    const auto item = nlohmann::json::parse(filled.daemon.tell(whole))["items"][0];
+    REQUIRE(item.is_object());
+    for (const auto& member : item.items()) {
+      CAPTURE(member.key());
+      std::vector<std::string> words = to_none;
+      words.insert(words.end(), {"--fields", member.key()});
+      CHECK(filled.daemon.whctl(words).exit_code == 0);
+    }
+  };
+  check({"list"}, {"list", "--search", "nothing-like-it"});
+  check({"logs"}, {"logs", "--grep", "nothing-like-it"});
+  check({"logs", "--after-cursor", "start"}, {"logs", "--grep", "nothing-like-it"});
 }
 
 TEST_CASE("with the daemon stopped completion is silent, offers what it knows, and takes at most 250 ms") {

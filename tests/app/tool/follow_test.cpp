@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -39,7 +40,8 @@ std::string text_of(const std::string& path) {
 // whctl in the background, its standard output in a file.
 class Follower {
  public:
-  Follower(const Daemon& daemon, std::vector<std::string> words) : out_(daemon.directory().path() + "/followed") {
+  Follower(const Daemon& daemon, std::vector<std::string> words, const std::string& name = "followed")
+      : out_(daemon.directory().path() + "/" + name) {
     words.insert(words.begin(), WHCTL_BINARY);
     std::vector<char*> arguments;
     for (std::string& word : words) {
@@ -69,6 +71,10 @@ class Follower {
   // SIGINT; the exit code.
   int interrupt() {
     ::kill(pid_, SIGINT);
+    return exit_code();
+  }
+  // When it has ended by itself.
+  int exit_code() {
     int status = 0;
     ::waitpid(std::exchange(pid_, -1), &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -169,6 +175,45 @@ TEST_CASE("logs -f shows the latest, then every change once, goes on over a rest
   const std::string told = follower.err();
   CHECK(std::count(told.begin(), told.end(), '\n') == 2);
   CHECK(told.find("the daemon went away; going on when it is back") != std::string::npos);
+}
+
+TEST_CASE("whoever follows with a history goes on behind the cursor of its last line") {
+  Daemon daemon;
+  const CountingReceiver receiver;
+  Api(daemon.socket()).create_webhook(webhook_to(receiver, "orders"));
+  const std::string first = Api(daemon.socket()).emit("subscription.create").at(0);
+  REQUIRE(daemon.whctl({"wait", first}).exit_code == 0);
+  std::string cursor;
+  {
+    Follower follower(daemon, {"logs", "-f", "-n", "1", "-o", "jsonl", "--fields", "id,status,cursor"});
+    REQUIRE(eventually([&] { return !json_lines(follower.out()).empty(); }));
+    CHECK(json_lines(follower.out()).front()["id"] == first);
+    cursor = json_lines(follower.out()).front()["cursor"];
+  }
+  const std::string second = Api(daemon.socket()).emit("subscription.create").at(0);
+  REQUIRE(daemon.whctl({"wait", second}).exit_code == 0);
+  CHECK(daemon.tell({"logs", "-q", "--after-cursor", cursor}) == second);
+}
+
+TEST_CASE("a wait goes on over a restart of the daemon within --wait-daemon, and gives up without") {
+  Daemon daemon;
+  std::atomic<int> code = 503;
+  const CountingReceiver receiver([&](const auto&) { return code.load(); });
+  Api(daemon.socket()).create_webhook({{"display_name", "orders"}, {"url", receiver.url()}, {"events", {"*"}}});
+  const std::string id = Api(daemon.socket()).emit("subscription.create").at(0);
+  REQUIRE(eventually([&] { return receiver.requests() > 0; }));
+  Follower impatient(daemon, {"wait", id});
+  Follower patient(daemon, {"wait", id, "--wait-daemon", "30s"}, "patient");
+  // Both are connected when the daemon has three sessions, the third being the question itself.
+  REQUIRE(eventually([&] {
+    return daemon.tell({"api", "GET", "/metrics"}).find("\nwebhookd_control_sessions 3\n") != std::string::npos;
+  }));
+  daemon.kill();
+  CHECK(impatient.exit_code() == 6);
+  daemon.start();
+  code = 200;
+  CHECK(daemon.whctl({"retry", id}).exit_code == 0);
+  CHECK(patient.exit_code() == 0);
 }
 
 TEST_CASE("a table that is followed has no header for a script, and filters combine") {

@@ -9,6 +9,7 @@
 #include <regex>
 #include <sstream>
 
+#include "support/counting_receiver.hpp"
 #include "support/process.hpp"
 
 namespace {
@@ -117,6 +118,42 @@ TEST_CASE("what was recorded is replayed byte for byte, and what is forwarded ge
   REQUIRE(eventually([&] { return target.seen().size() == before + recorded; }));
   CHECK(target.seen()[before]["body"] == target.seen()[0]["body"]);
   CHECK(target.seen()[before]["webhook_id"] == target.seen()[0]["webhook_id"]);
+}
+
+TEST_CASE("the sender sees the whole answer of a program that listen hands on to") {
+  const Daemon daemon;
+  const CountingReceiver program(
+      [](const auto&) { return ReceiverAnswer(429, "Retry-After: 7\r\nX-Program: yes\r\nKeep-Alive: timeout=5\r\n"); });
+  const Listener between(daemon, "between", {"--webhook", "try", "-e", "*", "--forward-to", program.url()});
+  const std::string event = daemon.tell({"emit", "api.create", "-d", "1"});
+  json attempts;
+  REQUIRE(eventually([&] {
+    const json messages = json::parse(daemon.tell({"show", event, "-o", "json"}))["messages"];
+    attempts = json::parse(daemon.tell({"show", messages[0]["id"], "-o", "json"}))["attempt_log"];
+    return !attempts.empty() && attempts[0]["code"] == 429;
+  }));
+  CHECK(attempts[0]["response_body"] == "ok");
+  const std::string headers = attempts[0]["response_headers"];
+  CHECK(headers.find("retry-after: 7") != std::string::npos);
+  CHECK(headers.find("x-program: yes") != std::string::npos);
+  CHECK(headers.find("keep-alive") == std::string::npos);
+}
+
+TEST_CASE("what a listen that was killed has left behind is named, and so is what stays when the daemon is away") {
+  Daemon daemon;
+  {
+    Listener killed(daemon, "killed", {"--webhook", "try", "-e", "*"});
+    killed.stop(SIGKILL);
+  }
+  const Ran again = daemon.whctl({"listen", "--webhook", "try", "-e", "*"});
+  CHECK(again.exit_code == 5);
+  CHECK(again.err.find("hint: when an earlier listen left it behind: whctl delete 'try'\n") != std::string::npos);
+  daemon.tell({"delete", "try", "--yes"});
+  Listener left(daemon, "left", {"--webhook", "try", "-e", "*"});
+  daemon.stop();
+  CHECK(left.stop() == 130);
+  const std::string said = read_file(daemon.directory().path() + "/left.err");
+  CHECK(said.find("hint: the webhook stays registered; take it away with: whctl delete wh_") != std::string::npos);
 }
 
 TEST_CASE("flags of listen that do not go together are refused before anything is made") {
