@@ -32,10 +32,10 @@ constexpr std::array sizing = {
               "that needs 20 ms the same rate needs producers that work side by side, or batches."},
     Paragraph{
         "Memory",
-        "About 15 MiB at rest with a thousand webhooks, 4 of them its own and the rest the program and the store's "
-        "file, plus up to 64 MiB of payloads that are due. After a burst of 100 000 events some 110 MiB are seen: "
-        "30 of its own, kept for the next burst, and 80 of the store's file, which count as resident but are the "
-        "page cache, and the system's to take back. A backlog is on disk and costs no memory."},
+        "About 15 MiB at rest with a thousand webhooks, 3 of them its own and the rest the program and the store's "
+        "file, plus up to 64 MiB of payloads that are due. After a burst of 100 000 events some 90 MiB are seen: "
+        "8 of its own, because what the burst took is given back, and 80 of the store's file, which count as "
+        "resident but are the page cache, and the system's to take. A backlog is on disk and costs no memory."},
     Paragraph{"Descriptors",
               "One for each request in flight and each idle connection (2048 of these for each network "
               "loop at most): `LimitNOFILE=` of the unit is far above the defaults of "

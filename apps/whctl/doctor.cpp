@@ -12,6 +12,7 @@
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -416,8 +417,8 @@ Document document_of(const Findings& findings) {
 }
 
 // Of each webhook whose messages are being retried the newest of them, because its failure is the latest.
-Result<std::vector<Session::Listed>> list_failing(Session& session, const std::vector<Json>& webhooks) {
-  std::vector<Session::Listed> lists;
+Result<std::deque<Session::Listed>> list_failing(Session& session, const std::vector<Json>& webhooks) {
+  std::deque<Session::Listed> lists;  // items point into them: they must not move
   for (const Json& webhook : webhooks) {
     const bool is_waited_for = webhook["status"].text() == "active" && webhook["waiting"].number().value_or(0) > 0;
     if (!is_waited_for || !webhook.has("id") || lists.size() == failing_max) continue;

@@ -44,6 +44,9 @@ Ran examine(const Scene& scene) {
                 R"({"items":[)" + scene.messages + R"(],"next_cursor":null})");
   daemon.answer("GET /v1/messages?webhook=wh_1&status=retrying&limit=1", 200,
                 R"({"items":[)" + scene.failing + R"(],"next_cursor":null})");
+  daemon.answer(
+      "GET /v1/messages?webhook=wh_2&status=retrying&limit=1", 200,
+      R"({"items":[{"id":"msg_2","webhook":"bills","failure":"tls: certificate has expired"}],"next_cursor":null})");
   daemon.answer_raw("GET /metrics", "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(scene.metrics.size()) +
                                         "\r\n\r\n" + scene.metrics);
   Channel out;
@@ -227,6 +230,19 @@ TEST_CASE(
     CHECK(ran.code == code);
     CHECK(ran.out.find(finding) != std::string::npos);
   }
+}
+
+TEST_CASE("each webhook whose attempts fail for good is named") {
+  Scene scene;
+  scene.failing = retried_after("denied: 10.1.2.3 is a private address");
+  scene.webhooks =
+      waited_for("orders") +
+      R"(,{"id":"wh_2","display_name":"bills","url":"https://127.0.0.1/","status":"active","health":"up",)" +
+      R"("waiting":1,"certificate_expires_at":null})";
+  const Ran ran = examine(scene);
+  CHECK(ran.out.find("critical\tegress\tattempts of orders fail: denied: 10.1.2.3") != std::string::npos);
+  CHECK(ran.out.find("critical\tcertificate\tattempts of bills fail: tls: certificate has expired") !=
+        std::string::npos);
 }
 
 TEST_CASE("a clock that nothing keeps and a refused reload are warnings; a kernel that cannot be asked is none") {
