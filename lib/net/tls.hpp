@@ -21,7 +21,8 @@ namespace webhookd::net {
 
 class TlsContext {
  public:
-  // `ca_file` replaces the system's roots, which are read when the first session is opened. Errors: a file that cannot be read as certificates.
+  // `ca_file` replaces the system's roots, which are read when the first session is opened. Errors: a file that cannot
+  // be read as certificates.
   static base::Result<std::unique_ptr<TlsContext>> create(const std::string& ca_file);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
