@@ -566,10 +566,15 @@ std::vector<Command> tool_commands() {
        {{"whctl doctor", ""}},
        examine_daemon,
        Manner::plain,
-       "Looks at versions, clocks, the store with its quota, disk and files, file descriptors, the names of receivers "
-       "as this machine resolves them, their certificates as the daemon saw them last, endpoints that are down, held "
-       "messages, the message that has waited longest, and the mode of the socket. Exits 0 when nothing was found, 10 "
-       "with warnings, 1 when something is critical."},
+       "Looks at versions, the clock, the store with its quota and disk, file descriptors, a refused reload, the names "
+       "of "
+       "receivers as this machine resolves them, their certificates as the daemon saw them last, endpoints that are "
+       "down, "
+       "failures that no retry mends, held messages, the message that has waited longest, and who may read or write "
+       "the "
+       "files of the daemon, its configuration and its master keys. Exits 0 when nothing was found, 10 with warnings, "
+       "1 "
+       "when something is critical."},
       {"reload",
        "makes the daemon read its configuration anew",
        {},
