@@ -129,6 +129,9 @@ int print_store_check(const std::string& path) {
   if (!report) {
     return complain(report.error());
   }
+  if (!report->remark.empty()) {
+    std::cerr << "webhookd: " << report->remark << "\n";
+  }
   std::cout << report_json(*report) << "\n";
   return report->is_clean() ? 0 : exit_failure;
 }

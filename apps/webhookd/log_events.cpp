@@ -171,6 +171,14 @@ const std::array rows = {
              {"detail"},
              "A record on disk is not what was written. It is left out, and counted.",
              "3f47871e7bce42b28fa49f30f3bd93ee"},
+    LogEvent{"store_structure_damaged",
+             LogLevel::error,
+             {"detail"},
+             "Pages on disk do not hang together, so that rows of a table cannot be reached. What needs them fails, "
+             "the rest "
+             "goes on. `whctl check` says what is lost; stop the daemon, copy its data directory away and restore the "
+             "latest backup (`webhookd --restore`).",
+             "c7f1d1de0c3c4d2e9a7f5b0a6c51e884"},
     LogEvent{"store_commit_failed",
              LogLevel::error,
              {"detail"},

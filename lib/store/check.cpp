@@ -16,6 +16,7 @@
 #include "base/text.hpp"
 #include "store/lmdb_check_impl.hpp"
 #include "store/lmdb_directory.hpp"
+#include "store/lmdb_migration_impl.hpp"
 
 namespace webhookd::store {
 
@@ -75,6 +76,22 @@ void tell_unreadable(const Teller& teller, std::string_view detail) {
   teller.tell({word_end});
 }
 
+void read_tables(const Env& env, std::uint32_t schema, ReadPool& pool, const Teller& teller) {
+  ReadTransaction view(pool);
+  std::size_t told = 0;
+  const CheckProgress progress = [&](std::string_view table, std::uint64_t rows) {
+    teller.tell({word_rows, table, std::to_string(rows)});
+  };
+  WholeReading reading(env, schema, view, progress, [&](const CheckFinding& finding) {
+    if (told++ < findings_kept) {
+      teller.tell({word_finding, finding.table, finding.detail});
+    }
+  });
+  reading.read();
+  teller.tell({word_damage, std::to_string(reading.damage())});
+  teller.tell({word_end});
+}
+
 void read_in_child(const std::string& data_file, const Teller& teller) {
   Env::Options options;
   options.directory = data_file;
@@ -89,10 +106,11 @@ void read_in_child(const std::string& data_file, const Teller& teller) {
     return;
   }
   ReadPool pool(**env);
+  std::uint32_t schema = 0;
   {
     ReadTransaction view(pool);
     const auto record = view.get_main(schema_key);
-    const std::uint32_t schema = record ? decode_schema(*record) : 0;
+    schema = record ? decode_schema(*record) : 0;
     if (schema > schema_version) {
       teller.tell({word_refused, "the store has schema version " + std::to_string(schema) +
                                      ", this webhookd knows up to " + std::to_string(schema_version)});
@@ -104,30 +122,18 @@ void read_in_child(const std::string& data_file, const Teller& teller) {
     }
     tell_identity(view, teller, schema);
   }
-  if (auto tables = (*env)->open_tables(false); !tables) {
+  if (auto tables = (*env)->open_tables_there_are(); !tables) {
     tell_unreadable(teller, tables.error().detail);
     return;
   }
-  ReadTransaction view(pool);
-  std::size_t told = 0;
-  const CheckProgress progress = [&](std::string_view table, std::uint64_t rows) {
-    teller.tell({word_rows, table, std::to_string(rows)});
-  };
-  WholeReading reading(**env, view, progress, [&](const CheckFinding& finding) {
-    if (told++ < findings_kept) {
-      teller.tell({word_finding, finding.table, finding.detail});
-    }
-  });
-  reading.read();
-  teller.tell({word_damage, std::to_string(reading.damage())});
-  teller.tell({word_end});
+  read_tables(**env, schema, pool, teller);
 }
 
 [[noreturn]] void be_child(const std::string& data_file, int pipe) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) {
-    ::signal(signal, SIG_DFL);  // whatever the parent does about its own
+    ::signal(signal, SIG_DFL);  // whatever the parent does about its own; what Env guards, it guards anew
   }
   const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   ::dup2(nowhere, 2);  // LMDB's last words; the signal says enough
@@ -178,6 +184,10 @@ class Listener {
     if (kind == word_store) {
       report_.store_id = first;
       report_.schema = static_cast<std::uint32_t>(number(second));
+      if (report_.schema < schema_version) {
+        report_.remark = "schema " + std::to_string(report_.schema) + " is older than " +
+                         std::to_string(schema_version) + ": webhookd migrates it at its start";
+      }
     } else if (kind == word_rows) {
       take_rows(first, number(second));
     } else if (kind == word_finding) {
@@ -214,6 +224,19 @@ class Listener {
   std::string refusal_;
   bool has_ended_ = false;
 };
+
+// What the daemon would say of the marker when it starts; nothing when it fits.
+std::optional<std::string> marker_fault(const StorePaths& paths, const std::string& store_id) {
+  const auto marker = read_marker(paths);
+  if (!marker) {
+    return marker.error().detail;
+  }
+  if (!*marker) {
+    return paths.marker + " is missing: it says which store belongs there, and none would be missed";
+  }
+  const auto identity = check_identity(paths, *marker, store_id);
+  return identity ? std::nullopt : std::optional(identity.error().detail);
+}
 
 Result<FileDescriptor> hold_unused(const StorePaths& paths) {
   FileDescriptor lock(::open(paths.lock.c_str(), O_RDONLY | O_CLOEXEC));
@@ -266,7 +289,15 @@ Result<CheckReport> check_store_directory(const std::string& directory, const Ch
   if (!lock) {
     return lock.error();
   }
-  return check_store_file(paths.data_file, progress);
+  auto report = check_store_file(paths.data_file, progress);
+  if (!report || report->store_id.empty()) {
+    return report;
+  }
+  if (auto fault = marker_fault(paths, report->store_id)) {
+    report->findings.insert(report->findings.begin(), {"store-id", std::move(*fault)});
+    ++report->damage;
+  }
+  return report;
 }
 
 }  // namespace webhookd::store

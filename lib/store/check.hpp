@@ -29,6 +29,7 @@ struct CheckReport {
   };
   std::string store_id;  // empty when it could not be read
   std::uint32_t schema = 0;
+  std::string remark;  // what is no damage and worth a word: that the schema is an older one
   std::vector<TableRows> tables;
   std::uint64_t damage = 0;            // findings in all
   std::vector<CheckFinding> findings;  // the first thousand
@@ -42,7 +43,8 @@ using CheckProgress = std::function<void(std::string_view table, std::uint64_t r
 // called in a process with one thread.
 base::Result<CheckReport> check_store_file(const std::string& data_file, const CheckProgress& progress);
 
-// The store of a data directory that no daemon uses; refused while one does.
+// The store of a data directory that no daemon uses; refused while one does. That it is the one that belongs there, by
+// the marker beside it, is checked as well.
 base::Result<CheckReport> check_store_directory(const std::string& directory, const CheckProgress& progress);
 
 }  // namespace webhookd::store

@@ -17,6 +17,26 @@ constexpr int message_rest_width = 2;
 constexpr std::size_t due_key_size = bucket_width + sequence_width + due_rest_width + sequence_width;
 constexpr std::size_t by_webhook_key_size = bucket_width + sequence_width + message_rest_width;
 
+constexpr std::size_t any_size = 0;
+// In the order of Table.
+constexpr std::array<std::size_t, table_names.size()> key_sizes = {
+    sequence_width,                 // webhooks
+    sequence_width,                 // counters
+    sequence_width,                 // deleting
+    any_size,                       // names
+    any_size,                       // types
+    sequence_width,                 // events
+    sequence_width,                 // messages
+    sequence_width + number_width,  // attempts
+    due_key_size,                   // due
+    2 * sequence_width,             // changes
+    by_webhook_key_size,            // by_webhook
+    bucket_width,                   // spans
+    sequence_width,                 // tasks
+    sequence_width,                 // audit
+    any_size,                       // idempotency
+};
+
 constexpr std::uint64_t low_bits(std::uint64_t value, int bits) { return value & ((std::uint64_t{1} << bits) - 1); }
 
 std::uint64_t take(std::string_view& key, int width) {
@@ -36,6 +56,8 @@ std::uint64_t hash(std::string_view text, std::uint64_t state) {
 }
 
 }  // namespace
+
+std::size_t key_bytes(Table table) { return key_sizes[static_cast<std::size_t>(table)]; }
 
 Key& Key::append(std::uint64_t value, int width) {
   for (int shift = (width - 1) * 8; shift >= 0; shift -= 8) {

@@ -69,6 +69,8 @@ enum class Table : std::uint8_t {
 inline constexpr std::array<const char*, 15> table_names = {
     "webhooks", "counters", "deleting",   "names", "types", "events", "messages",   "attempts",
     "due",      "changes",  "by_webhook", "spans", "tasks", "audit",  "idempotency"};
+// How long every key of the table is; 0: they differ.
+std::size_t key_bytes(Table table);
 inline constexpr std::string_view schema_key = "schema";
 inline constexpr std::string_view meta_key = "meta";
 inline constexpr std::string_view sealed_key = "sealed";  // the id of the sealer; absent: nothing is sealed

@@ -1,5 +1,6 @@
 // One reading of a whole store in one snapshot: every row of every table, and what its neighbours say of it. Runs in
-// the child of check.hpp, where a damaged page may end the process.
+// the child of check.hpp, where a damaged page may end the process. A table that cannot be read to its end is left
+// there, and the next one is read.
 //
 // Private to this folder.
 #pragma once
@@ -19,8 +20,10 @@ class WholeReading {
  public:
   using FindingSink = std::function<void(const CheckFinding&)>;
 
-  WholeReading(const Env& env, ReadTransaction& view, const CheckProgress& progress, FindingSink found)
-      : env_(env), view_(view), progress_(progress), found_(std::move(found)) {}
+  // Of an older schema the tables that later ones added are not missed.
+  WholeReading(const Env& env, std::uint32_t schema, ReadTransaction& view, const CheckProgress& progress,
+               FindingSink found)
+      : env_(env), schema_(schema), view_(view), progress_(progress), found_(std::move(found)) {}
 
   // Everything, table by table; findings go to the sink as they are met.
   void read();
@@ -40,6 +43,8 @@ class WholeReading {
 
   void read_identity();
   void read_table(const TableCheck& check);
+  bool is_there(Table table);
+  void take_failure(std::string_view doing);
   void compare_counts();
   void compare_pages();
 
@@ -76,6 +81,7 @@ class WholeReading {
   }
   void find(std::string detail);
   const Env& env_;
+  std::uint32_t schema_;
   ReadTransaction& view_;
   const CheckProgress& progress_;
   FindingSink found_;

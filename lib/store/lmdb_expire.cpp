@@ -108,7 +108,7 @@ void Changes::expire_events(const ExpireStep& step, std::uint64_t excess, Expire
   std::uint64_t freed = 0;
   {
     std::size_t scanned = 0;
-    const auto cursor = transaction_.cursor(Table::events);
+    const auto cursor = transaction_.cursor(Table::events, Reach::ends);
     bool more = cursor->seek(sequence_key(step.after_event + 1).view());
     for (; more; more = cursor->next()) {
       const std::uint64_t sequence = parse_sequence_key(cursor->key()).value_or(0);

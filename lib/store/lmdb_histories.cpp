@@ -56,12 +56,12 @@ std::optional<domain::EventHistory> read_history(Rows& rows, std::uint64_t seque
 HistoryPage read_histories(Rows& rows, const HistoryQuery& query) {
   HistoryPage page;
   page.position = query.after;
-  const auto last = rows.view().cursor(Table::events);
+  const auto last = rows.view().cursor(Table::events, Reach::ends);
   page.newest = last->last() ? parse_sequence_key(last->key()).value_or(0) : 0;
   const std::uint64_t end = query.up_to.value_or(page.newest);
   std::size_t bytes = 0;
   std::size_t scanned = 0;
-  const auto cursor = rows.view().cursor(Table::events);
+  const auto cursor = rows.view().cursor(Table::events, Reach::ends);
   bool more = cursor->seek(sequence_key(query.after + 1).view());
   for (; more; more = cursor->next()) {
     const std::uint64_t sequence = parse_sequence_key(cursor->key()).value_or(0);

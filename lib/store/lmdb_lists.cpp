@@ -184,7 +184,8 @@ MessagePage read_messages(Rows& rows, const MessageQuery& query) {
 
 MessageCount count_messages(Rows& rows, const CountQuery& query) {
   MessageQuery walked;
-  static_cast<MessageFilter&>(walked) = query;
+  const MessageFilter& filter = query;
+  static_cast<MessageFilter&>(walked) = filter;
   walked.oldest_first = true;
   walked.after_sequence = query.after;
   MessageCount counted;
@@ -228,7 +229,7 @@ std::vector<MessageId> find_messages(Rows& rows, std::uint64_t low, std::uint64_
 
 std::vector<EventId> find_events(Rows& rows, std::uint64_t low, std::uint64_t high, std::size_t limit) {
   std::vector<EventId> found;
-  const auto cursor = rows.view().cursor(Table::events);
+  const auto cursor = rows.view().cursor(Table::events, Reach::ends);
   bool more = cursor->seek(sequence_key(low >> base::id_tag_bits).view());
   for (; more && found.size() < limit; more = cursor->next()) {
     const auto id = rows.id_of<EventId>(parse_sequence_key(cursor->key()).value_or(0));

@@ -4,16 +4,22 @@
 
 namespace webhookd::store {
 
-void DamageReport::add(const base::Error& damage) {
+void DamageReport::add_structural(const View& view) {
+  if (const auto damage = view.structural_damage()) {
+    add("store_structure_damaged", view.failed_table(), *damage);
+  }
+}
+
+void DamageReport::add(std::string_view event, const std::string& what, const base::Error& damage) {
   const std::lock_guard lock(mutex_);
-  if (remembered_.contains(damage.detail)) {
+  if (remembered_.contains(what)) {
     return;
   }
   if (remembered_.size() < remembered_max) {
-    remembered_.insert(damage.detail);
+    remembered_.insert(what);
   }
   ++count_;
-  log_.write(base::LogLevel::error, "store_record_damaged", {{"detail", damage.detail}});
+  log_.write(base::LogLevel::error, event, {{"detail", damage.detail}});
 }
 
 Lookup<Meta> Rows::meta() {
@@ -38,7 +44,7 @@ Lookup<MessageRecord> Rows::message_at(std::uint64_t sequence) {
 }
 
 Lookup<EventHeader> Rows::event_header(std::uint64_t sequence) {
-  return look_up<EventHeader>(view_.get(Table::events, sequence_key(sequence).view()),
+  return look_up<EventHeader>(view_.get(Table::events, sequence_key(sequence).view(), Reach::ends),
                               [&](std::string_view row) { return decode_event_header(sequence, tag_keys_, row); });
 }
 

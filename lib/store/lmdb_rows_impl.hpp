@@ -17,15 +17,20 @@
 
 namespace webhookd::store {
 
-// Damaged records are logged once each and counted, whoever found them. Any thread.
+// Damaged records, and tables whose pages do not hang together, are logged once each and counted, whoever found them.
+// Any thread.
 class DamageReport {
  public:
   explicit DamageReport(base::LogSink& log) : log_(log) {}
-  void add(const base::Error& damage);
+  void add(const base::Error& damage) { add("store_record_damaged", damage.detail, damage); }
+  // Of a transaction that came to its end: when it failed because of the file's structure. Once for each table.
+  void add_structural(const View& view);
   std::uint64_t count() const { return count_; }
 
  private:
   static constexpr std::size_t remembered_max = 1000;  // more are counted again each time they are met
+
+  void add(std::string_view event, const std::string& what, const base::Error& damage);
 
   base::LogSink& log_;
   std::mutex mutex_;

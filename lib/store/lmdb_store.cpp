@@ -85,22 +85,16 @@ Result<void> check_length(const Env& env, const StorePaths& paths) {
 }
 
 // Reads the schema before anything that depends on it.
-Result<std::uint32_t> check_schema(const Env& env, const StorePaths& paths) {
-  MDB_txn* txn = nullptr;
-  MDB_dbi main = 0;
-  MDB_val key{schema_key.size(), const_cast<char*>(schema_key.data())};
-  MDB_val value{};
-  int status = mdb_txn_begin(env.handle(), nullptr, MDB_RDONLY, &txn);
-  if (status != MDB_SUCCESS) {
-    return lmdb_error("cannot read " + paths.data_file, status);
+Result<std::uint32_t> check_schema(Env& env, const StorePaths& paths) {
+  if (auto main_table = env.open_main_table(); !main_table) {
+    return main_table.error();
   }
-  status = mdb_dbi_open(txn, nullptr, 0, &main);
-  status = status == MDB_SUCCESS ? mdb_get(txn, main, &key, &value) : status;
-  const std::uint32_t found =
-      status == MDB_SUCCESS ? decode_schema({static_cast<const char*>(value.mv_data), value.mv_size}) : 0;
-  mdb_txn_abort(txn);
-  if (status != MDB_SUCCESS && status != MDB_NOTFOUND) {
-    return lmdb_error("cannot read " + paths.data_file, status);
+  ReadPool pool(env);
+  ReadTransaction view(pool);
+  const auto record = view.get_main(schema_key);
+  const std::uint32_t found = record ? decode_schema(*record) : 0;
+  if (view.has_failed()) {
+    return view.failure("cannot read " + paths.data_file);
   }
   if (found == 0) {
     return Error{ErrorCode::unavailable, paths.data_file + " is no store of webhookd: restore the right one", {}};
@@ -112,6 +106,14 @@ Result<std::uint32_t> check_schema(const Env& env, const StorePaths& paths) {
                  {}};
   }
   return found;
+}
+
+// A damaged list of free pages lets pages in use be written over: nothing may be written then.
+Result<void> check_free_list(const Env& env, const StorePaths& paths) {
+  ReadPool pool(env);
+  ReadTransaction view(pool);
+  view.check_free_list();
+  return view.has_failed() ? view.failure("cannot write to " + paths.data_file) : Result<void>();
 }
 
 // The environment of an existing store, checked as far as can be done without reading it all.
@@ -126,6 +128,9 @@ Result<std::unique_ptr<Env>> open_environment(const StorePaths& paths, const Lmd
   const auto schema = check_schema(**env, paths);
   if (!schema) {
     return schema.error();
+  }
+  if (auto free_list = check_free_list(**env, paths); !free_list) {
+    return free_list.error();
   }
   if (auto tables = *schema < schema_version ? migrate(**env, paths, *schema, log) : (*env)->open_tables(false);
       !tables) {
@@ -227,6 +232,7 @@ class LmdbStore final : public Store {
     }
     changes.finish();
     if (!transaction.commit()) {
+      damage_.add_structural(transaction);
       return transaction.failure("cannot seal the store");
     }
     log.write(base::LogLevel::warning, "store_sealed",
@@ -384,7 +390,7 @@ class LmdbStore final : public Store {
     read(std::move(done), [&](ReadTransaction&, Rows& rows) { return read_audit(rows, query); });
   }
   void figures(Completion<StoreFigures> done) override {
-    read(std::move(done), [this](ReadTransaction& transaction, Rows& rows) { return read_figures(transaction, rows); });
+    read(std::move(done), [this](ReadTransaction&, Rows& rows) { return read_figures(rows); });
   }
   void copy(Completion<StoreCopy> done) override {
     auto meta = answer_from_snapshot<Meta>([](ReadTransaction&, Rows& rows) { return kept_meta(rows); });
@@ -392,7 +398,7 @@ class LmdbStore final : public Store {
       done(meta.error());
       return;
     }
-    copier_.copy({nullptr, 0, store_id_text(meta->store_id), schema_version}, std::move(done));
+    copier_.copy({nullptr, 0, store_id_text(meta->store_id), schema_version, damage_.count()}, std::move(done));
   }
 
  private:
@@ -415,6 +421,7 @@ class LmdbStore final : public Store {
     Rows rows(transaction, tag_keys_, seals_, damage_);
     Result<T> answer = transaction.has_failed() ? Result<T>(Error{}) : question(transaction, rows);
     if (transaction.has_failed()) {
+      damage_.add_structural(transaction);
       return transaction.failure("reading the store failed");
     }
     return answer;
@@ -428,7 +435,7 @@ class LmdbStore final : public Store {
     return std::move(**meta);
   }
 
-  Result<StoreFigures> read_figures(ReadTransaction& transaction, Rows& rows) {
+  Result<StoreFigures> read_figures(Rows& rows) {
     const auto meta = kept_meta(rows);
     if (!meta) {
       return meta.error();
@@ -440,7 +447,6 @@ class LmdbStore final : public Store {
     figures.messages = meta->messages;
     figures.waiting = meta->waiting;
     figures.webhooks = meta->webhooks;
-    figures.used_bytes = space_.used_bytes(transaction);
     figures.quota_bytes = quota_bytes_;
     figures.master_key = rows.sealed_with();
     figures.directory = space_.limits().directory;
@@ -448,9 +454,12 @@ class LmdbStore final : public Store {
     figures.disk_reserve_bytes = space_.limits().disk_reserve_bytes;
     figures.commits = writer_.commits();
     figures.commit_time = writer_.commit_time();
-    figures.damaged_records = damage_.count();
-    figures.full_because = space_.full_because(transaction);
+    ReadTransaction measured(reads_);  // of its own: what is free may be unknown, the rest is told all the same
+    figures.used_bytes = space_.used_bytes(measured);
+    figures.full_because = space_.full_because(measured);
     figures.full = !figures.full_because.empty();
+    damage_.add_structural(measured);
+    figures.damaged_records = damage_.count();
     return figures;
   }
 

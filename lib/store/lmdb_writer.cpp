@@ -89,6 +89,7 @@ std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Writ
   WriteTransaction transaction(env_);
   Changes changes(transaction, tag_keys_, seals_, space_, damage_);
   if (auto begun = changes.begin(); !begun) {
+    damage_.add_structural(transaction);
     return Failure{begun.error()};
   }
   for (const std::unique_ptr<Write>& write : batch) {
@@ -96,12 +97,14 @@ std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Writ
   }
   changes.finish();
   if (transaction.has_failed()) {
+    damage_.add_structural(transaction);
     return Failure{transaction.failure("the store could not be written, nothing was changed")};
   }
   if (!changes.changed_anything()) {
     return std::nullopt;
   }
   if (!commit(transaction)) {
+    damage_.add_structural(transaction);
     return Failure{transaction.failure("the commit failed, it is not known whether the change is stored"), true};
   }
   ++commits_;

@@ -422,7 +422,7 @@ struct StoreFigures {
   std::uint64_t disk_free_bytes = 0;     // that the store may still take, its own unused pages left out
   std::uint64_t disk_reserve_bytes = 0;  // of them stay free; below, new events are refused
   std::uint64_t commits = 0;             // since open
-  std::uint64_t damaged_records = 0;     // found since open
+  std::uint64_t damaged_records = 0;     // found since open; a table whose pages do not hang together counts as one
   bool full = false;                     // new events are refused
   std::string full_because;              // "quota" or "disk_reserve"; empty: it is not
   base::DiskHistogram commit_time{base::disk_bounds_us};  // until durable; empty where nobody measures
@@ -434,6 +434,7 @@ struct StoreCopy {
   std::uint64_t bytes = 0;
   std::string store_id;
   std::uint32_t schema = 0;
+  std::uint64_t damaged_records = 0;  // found in the store since it was opened; the copy has them as well
 };
 
 struct OpenState {

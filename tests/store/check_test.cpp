@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 
 #include "base/random.hpp"
 #include "store/harness.hpp"
@@ -63,17 +62,8 @@ struct Kept {
   fs::path file() const { return asker.data() / "store" / "data.mdb"; }
 };
 
-std::string content_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 void flip_bit(std::string& content, std::size_t place, std::uint64_t bit) {
   content[place] = static_cast<char>(static_cast<unsigned char>(content[place]) ^ (1u << bit));
-}
-
-void write_content(const fs::path& file, const std::string& content) {
-  std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
 }
 
 }  // namespace
@@ -186,6 +176,59 @@ TEST_CASE("a store of a newer schema is refused with both versions named") {
         "the store has schema version 9, this webhookd knows up to " + std::to_string(store::schema_version));
 }
 
+TEST_CASE("a sound store of an older schema is clean, and the report says what will become of it") {
+  const Kept kept;
+  with_raw_store(kept.data(), [](MDB_txn* txn) {
+    MDB_dbi dbi = 0;
+    REQUIRE(mdb_dbi_open(txn, "audit", 0, &dbi) == MDB_SUCCESS);
+    REQUIRE(mdb_drop(txn, dbi, 1) == MDB_SUCCESS);
+    REQUIRE(mdb_dbi_open(txn, nullptr, 0, &dbi) == MDB_SUCCESS);
+    store::Key older;
+    older.append(3, 4);
+    MDB_val key{6, const_cast<char*>("schema")};
+    MDB_val value{4, const_cast<char*>(older.view().data())};
+    REQUIRE(mdb_put(txn, dbi, &key, &value, 0) == MDB_SUCCESS);
+  });
+  const auto report = check(kept.data());
+  CHECK(report.findings.empty());
+  CHECK(report.is_clean());
+  CHECK(report.schema == 3);
+  CHECK(report.remark ==
+        "schema 3 is older than " + std::to_string(store::schema_version) + ": webhookd migrates it at its start");
+}
+
+TEST_CASE("a table that its schema has is missed") {
+  const Kept kept;
+  with_raw_store(kept.data(), [](MDB_txn* txn) {
+    MDB_dbi dbi = 0;
+    REQUIRE(mdb_dbi_open(txn, "audit", 0, &dbi) == MDB_SUCCESS);
+    REQUIRE(mdb_drop(txn, dbi, 1) == MDB_SUCCESS);
+  });
+  CHECK(finds(check(kept.data()), "audit", "the table is missing"));
+}
+
+TEST_CASE("a store in the place of another is found by the marker beside it, and so is a marker that is gone") {
+  const Kept kept;
+  write_content(kept.data() / "store-id", "0123456789abcdef\n");
+  const auto other = check(kept.data());
+  CHECK(other.damage == 1);
+  CHECK(finds(other, "store-id", "says that 0123456789abcdef belongs there"));
+  fs::remove(kept.data() / "store-id");
+  CHECK(finds(check(kept.data()), "store-id", "is missing"));
+}
+
+TEST_CASE("behind a damaged table the others are still read") {
+  const Kept kept;
+  const std::size_t place = root_place(kept.data(), "events");
+  std::string content = content_of(kept.file());
+  content.replace(place, page_bytes, page_bytes, '\0');
+  write_content(kept.file(), content);
+  const auto report = check(kept.data());
+  CHECK(finds(report, "events", "it was read up to row 0: table events: "));
+  CHECK(std::any_of(report.tables.begin(), report.tables.end(),
+                    [](const auto& table) { return table.table == "attempts" && table.rows == 2; }));
+}
+
 TEST_CASE("files that are no store are told from one") {
   const Kept kept;
   const std::string sound = content_of(kept.file());
@@ -208,7 +251,7 @@ TEST_CASE("thousands of damaged files never end the process that checks them") {
   const char* wanted = std::getenv("WEBHOOKD_TEST_MUTATIONS");
   const int mutations = wanted ? std::atoi(wanted) : 1000;
   base::Random random(11);
-  constexpr std::size_t page = 4096;
+  constexpr std::size_t page = page_bytes;
   int found = 0;
   for (int i = 0; i < mutations; ++i) {
     std::string content = sound;

@@ -4,10 +4,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -127,6 +129,23 @@ class MemoryAsker final : public Asker {
   std::unique_ptr<store::MemoryStore> store_ = store::MemoryStore::create(seed);
 };
 
+// Which events were written, in order.
+class ListedLog final : public base::LogSink {
+ public:
+  void write(base::LogLevel, std::string_view event, std::initializer_list<base::LogField>) override {
+    const std::lock_guard lock(mutex_);
+    events_.emplace_back(event);
+  }
+  std::size_t count(std::string_view event) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::count(events_.begin(), events_.end(), event));
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> events_;
+};
+
 class LmdbAsker final : public Asker {
  public:
   LmdbAsker() : directory_(std::make_unique<TemporaryDirectory>()) {
@@ -154,11 +173,12 @@ class LmdbAsker final : public Asker {
   }
   store::LmdbOptions& options() { return options_; }
   std::filesystem::path data() const { return options_.directory; }
+  const ListedLog& log() const { return log_; }
 
  private:
   std::unique_ptr<TemporaryDirectory> directory_;
   store::LmdbOptions options_;
-  base::SilentLog log_;
+  ListedLog log_;
   std::unique_ptr<Store> store_;
 };
 

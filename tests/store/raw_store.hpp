@@ -4,7 +4,9 @@
 #include <doctest/doctest.h>
 #include <lmdb.h>
 
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -37,6 +39,31 @@ inline void damage_row(const std::filesystem::path& data, const char* table, std
     MDB_val changed{bytes.size(), bytes.data()};
     REQUIRE(mdb_put(txn, dbi, &wanted, &changed, 0) == MDB_SUCCESS);
   });
+}
+
+inline constexpr std::size_t page_bytes = 4096;
+
+// Where in the file the topmost page of a table is.
+inline std::size_t root_place(const std::filesystem::path& data, const std::string& table) {
+  std::uint64_t page = 0;
+  with_raw_store(data, [&](MDB_txn* txn) {
+    MDB_dbi main = 0;
+    REQUIRE(mdb_dbi_open(txn, nullptr, 0, &main) == MDB_SUCCESS);
+    MDB_val key{table.size(), const_cast<char*>(table.data())};
+    MDB_val record{};
+    REQUIRE(mdb_get(txn, main, &key, &record) == MDB_SUCCESS);
+    std::memcpy(&page, static_cast<const char*>(record.mv_data) + record.mv_size - sizeof page, sizeof page);
+  });
+  return static_cast<std::size_t>(page) * page_bytes;
+}
+
+// The whole file.
+inline std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+inline void write_content(const std::filesystem::path& file, const std::string& content) {
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
 }
 
 }  // namespace webhookd::store_test

@@ -56,12 +56,25 @@ asio::awaitable<bool> send_backup(const store::StoreCopy& copy, base::Time now, 
   co_return written;
 }
 
+// A backup is there to be restored, and one of a damaged store is refused then: better now, while the last good one is
+// still kept. Only what was met since the start is known without reading it all.
+Error damaged_store(std::uint64_t damage) {
+  return {base::ErrorCode::internal,
+          "the store is damaged (" + std::to_string(damage) +
+              " places were met since webhookd started): a backup of it could not be restored; keep the last good one, "
+              "and see what is lost with `whctl check`",
+          {}};
+}
+
 }  // namespace
 
 Reply back_up(Context& context, const Request& request) {
   const auto copy = co_await copy_store(context);
   if (!copy) {
     co_return copy.error();
+  }
+  if (copy->damaged_records > 0) {
+    co_return damaged_store(copy->damaged_records);
   }
   auto audit = audit_of(context, request, {}, std::to_string(copy->bytes) + " bytes");
   const auto noted = co_await note_in_audit(context, std::move(audit));
