@@ -200,7 +200,9 @@ void add_service(Mdoc& page) {
 void add_backups(Mdoc& page) {
   page.section("BACKUP AND RESTORE")
       .paragraph(
-          "`whctl backup FILE` needs the role admin, and takes a consistent copy while the daemon goes on. There must "
+          "`whctl backup FILE` needs the role admin, and takes a consistent copy while the daemon goes on. It is "
+          "refused when the daemon has met damage in its store since its start, so that a good backup is never "
+          "replaced by one that cannot be restored; `whctl check` looks for damage that nobody has met yet. There must "
           "be "
           "as much room again beside the store, besides `store.disk_reserve`. FILE takes its name when it is complete, "
           "with mode 0600, and without a master key holds the signing secrets. Keep it on another machine, with the "

@@ -100,6 +100,9 @@ class Engine::Impl {
   };
   enum class Place : std::uint8_t { front, back };
 
+  // Settlements handed to the store and not yet durable. What waits there stands in one queue with what producers wait
+  // for, so it is kept short; the rest waits here.
+  static constexpr std::size_t submitted_max = 1024;
   static constexpr Time end_of_time = base::time_from_ms(std::int64_t{1} << 50);
 
   // For histograms, which know no time before.
@@ -236,6 +239,7 @@ class Engine::Impl {
   std::vector<AttemptRequest> starts_;         // of this turn
   std::deque<store::Settlement> settlements_;  // to be submitted at the end of a turn
   std::size_t submitted_ = 0;                  // at the store, not yet durable
+  std::size_t settle_batch_ = submitted_max;   // at most so many in one call; fewer after one that failed
   std::optional<Time> resubmit_at_;            // after a failed commit
   std::size_t ready_bytes_ = 0;
   std::size_t ready_count_ = 0;

@@ -12,9 +12,6 @@ constexpr Duration resubmit_pause = 1s;
 // Endpoints that hang together time out together. Each draws its own pause, so that they do not go on in step, all at
 // one instant, every time at the cost of whoever is due then. Other failures come when they come.
 constexpr Duration suspect_pause_max = 1s;
-// Settlements handed to the store and not yet durable. What waits there stands in one queue with what producers wait
-// for, so it is kept short; the rest waits here.
-constexpr std::size_t submitted_max = 1024;
 
 }  // namespace
 
@@ -129,7 +126,8 @@ void Engine::Impl::submit_settlements() {
   }
   resubmit_at_.reset();
   // The store may fail; the outcomes are kept until it has them. Settlements are idempotent.
-  const auto end = settlements_.begin() + static_cast<std::ptrdiff_t>(std::min(room, settlements_.size()));
+  const auto end =
+      settlements_.begin() + static_cast<std::ptrdiff_t>(std::min({room, settle_batch_, settlements_.size()}));
   std::vector<store::Settlement> first(std::move_iterator(settlements_.begin()), std::move_iterator(end));
   settlements_.erase(settlements_.begin(), end);
   submitted_ += first.size();
@@ -144,9 +142,12 @@ void Engine::Impl::take_settled(const std::vector<store::Settlement>& settlement
   if (!result) {
     log_.write(base::LogLevel::error, "settle_failed", {{"error", result.error().detail}});
     settlements_.insert(settlements_.end(), settlements.begin(), settlements.end());
+    // One record that cannot be written fails all that are with it: they part, so that the others get through.
+    settle_batch_ = std::max<std::size_t>(settlements.size() / 2, 1);
     resubmit_at_ = now_ + resubmit_pause;
     return;
   }
+  settle_batch_ = std::min(settle_batch_ * 2, submitted_max);
   base::check(result->size() == settlements.size(), "every settlement is answered");
   retention_.note_write(now_);
   for (std::size_t i = 0; i < settlements.size(); ++i) {

@@ -1040,6 +1040,7 @@ class MemoryStoreImpl final : public MemoryStore {
     crash();
   }
   void set_full(bool full) override { state_.set_full(full); }
+  void damage(MessageId message) override { damaged_ = message; }
 
   // Writes.
   void accept(std::vector<AcceptItem> items, Time now, Completion<std::vector<Result<Accepted>>> done) override {
@@ -1052,7 +1053,14 @@ class MemoryStoreImpl final : public MemoryStore {
           std::move(done));
   }
   void settle(Settlements settlements, Completion<std::vector<Settled>> done) override {
-    queue([settlements](State& state) { return state.settle(*settlements); }, std::move(done));
+    const bool is_damaged = std::any_of(settlements->begin(), settlements->end(),
+                                        [this](const Settlement& one) { return one.message == damaged_; });
+    queue(
+        [settlements, is_damaged](State& state) -> Result<std::vector<Settled>> {
+          return is_damaged ? Result<std::vector<Settled>>(base::Error{base::ErrorCode::internal, "a damaged page", {}})
+                            : Result<std::vector<Settled>>(state.settle(*settlements));
+        },
+        std::move(done));
   }
   void wait_out(std::vector<WaitedOut> messages, Completion<std::vector<Settled>> done) override {
     queue([messages = std::move(messages)](State& state) { return state.wait_out(messages); }, std::move(done));
@@ -1162,6 +1170,7 @@ class MemoryStoreImpl final : public MemoryStore {
   }
 
  private:
+  MessageId damaged_;
   // Changes the state and gives back the answer, still to be told.
   using Write = base::UniqueFunction<base::Task(State&)>;
 

@@ -23,6 +23,8 @@ class MemoryStore : public Store {
   virtual void crash_after_commit() = 0;
   // Refuse new events with store_full while set.
   virtual void set_full(bool full) = 0;
+  // From now on a call that settles this message fails whole, as one does that needs a damaged page.
+  virtual void damage(MessageId message) = 0;
 };
 
 }  // namespace webhookd::store

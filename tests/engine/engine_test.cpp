@@ -578,3 +578,22 @@ TEST_CASE("an edited window counts at an inactive webhook as well") {
   world.run_for(11min);
   CHECK(world.message(id).status == MessageStatus::failed);
 }
+
+TEST_CASE("an outcome that cannot be written holds up no other") {
+  SimWorld world;
+  world.create(sim_webhook("one"));
+  std::vector<engine::EventDraft> drafts(100, {"subscription.create", "1", {}, {}});
+  std::vector<base::MessageId> messages;
+  world.engine().accept(std::move(drafts), world.now(), [&](auto accepted) {
+    for (const auto& one : *accepted) {
+      messages.push_back(one->messages[0].message);
+    }
+    world.store().damage(messages[50]);
+  });
+  world.run_for(1min);
+  REQUIRE(messages.size() == 100);
+  const auto delivered = std::count_if(messages.begin(), messages.end(),
+                                       [&](auto id) { return world.message(id).status == MessageStatus::success; });
+  CHECK(delivered == 99);
+  CHECK(world.message(messages[50]).status == MessageStatus::created);
+}
