@@ -319,7 +319,7 @@ void drain(House& house, Supervisor& supervisor, base::LogSink& log) {
   house.checks.stop();
   house.server->drain();
   if (waited != Waited::signalled) {
-    waited = wait_until_none(sessions_limit, [&house] { return house.server->sessions(); });
+    waited = wait_until_none(sessions_limit, [&house] { return house.server->is_drained() ? 0 : 1; });
   }
   if (waited == Waited::signalled) {
     log.write(base::LogLevel::warning, "stop_at_once", {{"in_flight", std::to_string(unsettled())}});

@@ -4,22 +4,30 @@
 
 namespace webhookd::store {
 
-void DamageReport::add_structural(const View& view) {
-  if (const auto damage = view.structural_damage()) {
-    add("store_structure_damaged", view.failed_table(), *damage);
+void DamageReport::add(const base::Error& damage) {
+  if (is_new(damage.detail)) {
+    log_.write(base::LogLevel::error, "store_record_damaged", {{"detail", damage.detail}});
   }
 }
 
-void DamageReport::add(std::string_view event, const std::string& what, const base::Error& damage) {
+void DamageReport::add_structural(const View& view) {
+  if (const auto damage = view.structural_damage()) {
+    if (is_new(view.failed_table())) {
+      log_.write(base::LogLevel::error, "store_structure_damaged", {{"detail", damage->detail}});
+    }
+  }
+}
+
+bool DamageReport::is_new(const std::string& what) {
   const std::lock_guard lock(mutex_);
   if (remembered_.contains(what)) {
-    return;
+    return false;
   }
   if (remembered_.size() < remembered_max) {
     remembered_.insert(what);
   }
   ++count_;
-  log_.write(base::LogLevel::error, event, {{"detail", damage.detail}});
+  return true;
 }
 
 Lookup<Meta> Rows::meta() {

@@ -22,7 +22,7 @@ namespace webhookd::store {
 class DamageReport {
  public:
   explicit DamageReport(base::LogSink& log) : log_(log) {}
-  void add(const base::Error& damage) { add("store_record_damaged", damage.detail, damage); }
+  void add(const base::Error& damage);
   // Of a transaction that came to its end: when it failed because of the file's structure. Once for each table.
   void add_structural(const View& view);
   std::uint64_t count() const { return count_; }
@@ -30,7 +30,8 @@ class DamageReport {
  private:
   static constexpr std::size_t remembered_max = 1000;  // more are counted again each time they are met
 
-  void add(std::string_view event, const std::string& what, const base::Error& damage);
+  // Counts and remembers it; false when it was met before.
+  bool is_new(const std::string& what);
 
   base::LogSink& log_;
   std::mutex mutex_;

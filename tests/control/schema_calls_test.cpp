@@ -69,7 +69,8 @@ TEST_CASE("an example that does not match the schema beside it is refused") {
 
 TEST_CASE("every shipped type can be put as it is") {
   const Daemon daemon;
-  for (const Json& type : daemon.call("GET", "/v1/types?limit=1000").json()["items"]) {
+  const Json types = daemon.call("GET", "/v1/types?limit=1000").json();
+  for (const Json& type : types["items"]) {
     const Json body = {{"schema", type["schema"]}, {"example", type["example"]}};
     CHECK(daemon.call("PUT", "/v1/types/" + type["name"].get<std::string>() + "?dry_run=true", body.dump()).status ==
           200);

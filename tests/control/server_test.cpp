@@ -755,7 +755,7 @@ TEST_CASE("while draining nobody new is let in, and who is in is served once mor
   CHECK(late.status == 201);
   CHECK(late.header("connection") == "close");
   CHECK(silent.is_closed_by_peer());
-  CHECK(comes_true([&] { return daemon.server().sessions() == 0; }));
+  CHECK(comes_true([&] { return daemon.server().is_drained(); }));
 }
 
 TEST_CASE("while draining a client that says nothing is let go after a moment, and readiness is no more") {
@@ -767,7 +767,7 @@ TEST_CASE("while draining a client that says nothing is let go after a moment, a
   CHECK(comes_true([&] { return turns_away(daemon); }));
   check_problem(asking.call("GET", "/readyz"), 503, "unavailable");
   CHECK(silent.is_closed_by_peer());
-  CHECK(comes_true([&] { return daemon.server().sessions() == 0; }));
+  CHECK(comes_true([&] { return daemon.server().is_drained(); }));
 }
 
 // ---- sessions -------------------------------------------------------------------------------------------------

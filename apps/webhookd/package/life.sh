@@ -93,9 +93,10 @@ life_installs() {
 life_access() {
   useradd --groups webhookd producer
   useradd stranger
+  whctl types add check.made >/dev/null 2>&1 || die "a type"  # of no schema
   step "a member of the group emits, another user is denied"
-  as producer whctl emit subscription.create -d '{"n":1}' >/dev/null || die emit
-  refused 4 as stranger whctl emit subscription.create -d '{}'
+  as producer whctl emit check.made -d '{"n":1}' >/dev/null || die emit
+  refused 4 as stranger whctl emit check.made -d '{}'
   ok
   step "a member of the group may not change webhooks"
   refused 4 as producer whctl create x --url https://example.org/ -e '*'
@@ -133,7 +134,7 @@ life_delivers() {
   local hook
   whctl create good --url http://127.0.0.1:38002/ -e '*' >/dev/null 2>&1
   hook=$(whctl create bad --url http://127.0.0.1:38001/ -e '*' -q 2>/dev/null)
-  as producer whctl emit subscription.create -d '{"n":2}' >/dev/null
+  as producer whctl emit check.made -d '{"n":2}' >/dev/null
   expect "both settled" holds 0
   expect "the journal's line" bash -c "journalctl -q -p warning WEBHOOK_ID=$hook | grep -q ."
   whctl delete bad --yes >/dev/null 2>&1
@@ -156,14 +157,14 @@ life_sockets() {
   step "a client waits at the socket while the daemon is down, and is served"
   systemctl -q stop webhookd.service
   [[ $(of_unit ActiveState) == inactive && $(of_unit ActiveState webhookd.socket) == active ]] || die "states"
-  as producer whctl emit subscription.create -d '{"n":3}' >/dev/null || die "not served"
+  as producer whctl emit check.made -d '{"n":3}' >/dev/null || die "not served"
   systemctl is-active -q webhookd.service || die "not started by the client"
   ok
   step "of 200 clients that connect during 5 restarts none is refused"
   local failures=/tmp/failures clients
   : >$failures
   (for i in $(seq 200); do
-    as producer whctl emit subscription.create -d "{\"n\":$i}" >/dev/null 2>>$failures || echo "$i refused" >>$failures
+    as producer whctl emit check.made -d "{\"n\":$i}" >/dev/null 2>>$failures || echo "$i refused" >>$failures
   done) &
   clients=$!
   for _ in $(seq 5); do systemctl restart webhookd.service || die restart; done
@@ -180,7 +181,7 @@ life_stops() {
   for i in $(seq 20); do
     whctl create "hook $i" --url http://127.0.0.1:38003/ -e '*' --timeout 60s >/dev/null 2>&1
   done
-  seq 200 | sed 's/.*/{"type":"subscription.create","data":{"n":&}}/' | as producer whctl emit --batch - >/dev/null 2>&1
+  seq 200 | sed 's/.*/{"type":"check.made","data":{"n":&}}/' | as producer whctl emit --batch - >/dev/null 2>&1
   microseconds_of systemctl -q stop webhookd.service
   ((took <= 10000000)) || die "it took $took us"
   [[ $(of_unit Result) == success ]] || die "result $(of_unit Result)"
@@ -236,7 +237,7 @@ life_seals() {
 
 life_ends() {
   step "an upgrade keeps configuration and store; a client during it is served"
-  as producer whctl emit subscription.create -d '{"n":4}' >/dev/null
+  as producer whctl emit check.made -d '{"n":4}' >/dev/null
   apt-get install -y -qq "$packages/newer.deb" >/tmp/apt.log 2>&1 &
   local apt=$!
   while kill -0 $apt 2>/dev/null; do

@@ -69,6 +69,7 @@ class ServerImpl final : public Server {
   }
 
   std::size_t sessions() const override { return context_->session_count; }
+  bool is_drained() const override { return !context_->is_accepting && context_->session_count == 0; }
 
   Result<void> change(LiveOptions live, bool dry_run) override {
     auto access = Access::resolve(live.access);

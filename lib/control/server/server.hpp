@@ -105,8 +105,10 @@ class Server {
   // last request: what has been sent, and of a session that has sent nothing yet what comes within a second. Nobody who
   // was let in is turned away, so a restart is no failure for its clients.
   virtual void drain() = 0;
-  // How many are still in. Any thread.
+  // How many are in. Any thread.
   virtual std::size_t sessions() const = 0;
+  // Nobody is in, and nobody can come in any more. Any thread.
+  virtual bool is_drained() const = 0;
   // From the next request on, and for the roles of those who are connected. Errors, and then nothing changes: a list
   // names an unknown user or group. With `dry_run` nothing changes either.
   virtual base::Result<void> change(LiveOptions live, bool dry_run) = 0;

@@ -512,6 +512,7 @@ asio::awaitable<void> accept_sessions(Context& context) {
       asio::co_spawn(context.io, serve_session(context, std::move(socket)), asio::detached);
     }
   }
+  context.is_accepting = false;
 }
 
 void drain_sessions(Context& context) {
