@@ -1170,7 +1170,7 @@ class MemoryStoreImpl final : public MemoryStore {
   }
 
  private:
-  MessageId damaged_;
+  std::optional<MessageId> damaged_;
   // Changes the state and gives back the answer, still to be told.
   using Write = base::UniqueFunction<base::Task(State&)>;
 

@@ -79,8 +79,12 @@ SettleEffect apply_settlement(domain::Message& message, const Settlement& settle
 }
 
 bool apply_waiting_out(domain::Message& message, const WaitedOut& input) {
-  message.deadline = domain::deadline_of(message, input.window);
-  return input.now >= message.deadline && domain::apply_waited_out(message, input.why, input.now);
+  const Time deadline = domain::deadline_of(message, input.window);
+  if (input.now < deadline) {
+    return false;  // and the message is as it was
+  }
+  message.deadline = deadline;
+  return domain::apply_waited_out(message, input.why, input.now);
 }
 
 bool make_gone(domain::Webhook& webhook, const domain::Message& message, Time now) {

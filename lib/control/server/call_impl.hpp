@@ -80,7 +80,7 @@ struct Context : std::enable_shared_from_this<Context> {
   bool draining = false;  // nobody is let in, who is in is served once more
   bool closing = false;
   std::list<Session*> sessions;
-  std::atomic<bool> is_accepting = true;  // somebody may still come in
+  std::atomic<bool> is_accepting = true;       // somebody may still come in
   std::atomic<std::size_t> session_count = 0;  // the same, for other threads
   std::size_t strangers = 0;                   // sessions of users without a role
   std::size_t scrapes = 0;                     // of metrics, on the loopback port
