@@ -2,8 +2,8 @@
 // stands for one of the fixture; a command that runs until it is told to stop is told to stop.
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "commands.hpp"
