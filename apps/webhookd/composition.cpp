@@ -384,8 +384,10 @@ Result<void> check_values(const Settings& settings, const Places& places) {
   if (auto policy = egress_policy(settings); !policy) {
     return policy.error();
   }
-  if (auto roots = net::TlsContext::create(settings.egress_ca_file); !roots) {
-    return roots.error();
+  if (!settings.egress_ca_file.empty()) {
+    if (auto roots = net::TlsContext::create(settings.egress_ca_file); !roots) {
+      return roots.error();
+    }
   }
   if (auto metrics = metrics_place(settings); !metrics) {
     return metrics.error();
