@@ -188,6 +188,12 @@ asio::awaitable<Result<std::vector<domain::EventType>>> read_types(Context& cont
 
 // What the store says of itself.
 asio::awaitable<Result<store::StoreFigures>> read_figures(Context& context);
+// What the engine says of itself and of its lanes.
+struct EngineView {
+  engine::EngineFigures engine;
+  engine::LaneFigures lanes;
+};
+asio::awaitable<Result<EngineView>> read_engine_view(Context& context);
 
 inline Error refusal(ErrorCode code, std::string detail) { return {code, std::move(detail), {}}; }
 

@@ -39,11 +39,6 @@ protocol::HealthStatus status_of(const engine::LaneFigures& figures) {
   return {figures.webhooks - std::min(figures.webhooks, troubled), figures.throttled, figures.down};
 }
 
-struct Decided {
-  engine::EngineFigures engine;
-  engine::LaneFigures lanes;
-};
-
 Answer word_answer(std::string_view word) {
   Answer answer;
   JsonWriter json(answer.body);
@@ -68,6 +63,16 @@ Answer clock_answer(const Context& context, base::Time now) {
 
 }  // namespace
 
+asio::awaitable<Result<EngineView>> read_engine_view(Context& context) {
+  auto call = [](engine::Engine& engine, base::Time, Completion<EngineView> done) {
+    EngineView view;
+    view.engine = engine.figures();
+    view.lanes = engine.lane_figures();
+    done(std::move(view));
+  };
+  return on_engine<EngineView>(context, std::move(call));
+}
+
 asio::awaitable<Result<store::StoreFigures>> read_figures(Context& context) {
   store::Store& store = context.world.store;
   auto measure = [&store](Completion<store::StoreFigures> done) { store.figures(std::move(done)); };
@@ -79,13 +84,7 @@ Reply show_status(Context& context, const Request&) {
   if (!stored) {
     co_return stored.error();
   }
-  auto call = [](engine::Engine& engine, base::Time, Completion<Decided> done) {
-    Decided decided;
-    decided.engine = engine.figures();
-    decided.lanes = engine.lane_figures();
-    done(std::move(decided));
-  };
-  const auto decided = co_await on_engine<Decided>(context, std::move(call));
+  const auto decided = co_await read_engine_view(context);
   if (!decided) {
     co_return decided.error();
   }

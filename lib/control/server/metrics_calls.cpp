@@ -28,23 +28,12 @@ constexpr auto scrape_accept_pause = 150ms;
 constexpr std::size_t scrapes_max = 8;
 constexpr std::size_t scrape_head_bytes_max = 8 * 1024;
 
-struct EngineView {
-  engine::EngineFigures engine;
-  engine::LaneFigures lanes;
-};
-
 asio::awaitable<Result<std::string>> read_metrics(Context& context) {
   auto stored = co_await read_figures(context);
   if (!stored) {
     co_return stored.error();
   }
-  auto call = [](engine::Engine& engine, base::Time, Completion<EngineView> done) {
-    EngineView view;
-    view.engine = engine.figures();
-    view.lanes = engine.lane_figures();
-    done(std::move(view));
-  };
-  const auto decided = co_await on_engine<EngineView>(context, std::move(call));
+  const auto decided = co_await read_engine_view(context);
   if (!decided) {
     co_return decided.error();
   }
