@@ -10,6 +10,7 @@
 
 #include "base/check.hpp"
 #include "net/attempt_impl.hpp"
+#include "net/deadlines_impl.hpp"
 #include "net/loop_world_impl.hpp"
 #include "net/tokens_impl.hpp"
 
@@ -22,7 +23,7 @@ class Loop {
  public:
   Loop(const DeliveryOptions& options, std::shared_ptr<const EgressPolicy> egress, Resolver& resolver, TlsContext& tls,
        ReportSink sink, base::LogSink& log)
-      : world_{io_, std::move(egress), options.read_token, resolver, tls, pool_, signer_, tokens_, {}},
+      : world_{io_, std::move(egress), options.read_token, resolver, tls, pool_, deadlines_, signer_, tokens_, {}},
         pool_(io_, options.connection_idle_max),
         work_(io_.get_executor()),
         sink_(std::move(sink)),
@@ -107,6 +108,7 @@ class Loop {
   LoopWorld world_;  // outlives the io_context, whose last handlers look at it
   asio::io_context io_{1};
   ConnectionPool pool_;
+  Deadlines deadlines_{io_};
   crypto::Signer signer_;
   Tokens tokens_{world_};
   asio::executor_work_guard<LoopExecutor> work_;

@@ -132,8 +132,7 @@ Exchange::Exchange(ExchangePlan what, LoopWorld& loop, ExchangeDone done)
       egress(loop.egress),
       endpoint(endpoint_text(plan)),
       wake(loop.io.get_executor()),
-      done_(std::move(done)),
-      deadline_(loop.io.get_executor()) {}
+      done_(std::move(done)) {}
 
 Exchange::~Exchange() {
   if (!is_reported_ && !world.is_stopping) {
@@ -143,18 +142,18 @@ Exchange::~Exchange() {
 }
 
 void Exchange::start() {
-  deadline_.expires_at(plan.deadline);
-  deadline_.async_wait([x = shared_from_this()](error_code ec) {
-    if (!ec) {
-      x->interrupt(Interruption::deadline);
-    }
-  });
+  deadline_ = world.deadlines.add(plan.deadline, shared_from_this());
   asio::co_spawn(world.io, perform(shared_from_this()), [x = shared_from_this()](std::exception_ptr thrown) {
     if (thrown && !x->is_reported_) {
       x->fail(OutcomeKind::protocol, "the exchange was given up by an internal fault");
       x->finish();
     }
   });
+}
+
+void Exchange::expire() {
+  deadline_.reset();
+  interrupt(Interruption::deadline);
 }
 
 void Exchange::interrupt(Interruption why) {
@@ -277,7 +276,9 @@ void Exchange::conclude(const error_code& read_error) {
 }
 
 void Exchange::finish() {
-  deadline_.cancel();
+  if (deadline_) {
+    world.deadlines.remove(*std::exchange(deadline_, std::nullopt));
+  }
   if (connection) {
     const bool is_allowed_still = egress == world.egress;
     if (is_allowed_still && connection->reader.allows_reuse() && connection->is_request_sent && !is_interrupted()) {

@@ -18,6 +18,7 @@
 #include "domain/limits.hpp"
 #include "net/client_identity.hpp"
 #include "net/connection_impl.hpp"
+#include "net/deadlines_impl.hpp"
 #include "net/request.hpp"
 #include "net/resolver.hpp"
 
@@ -63,7 +64,7 @@ struct ExchangeResult {
 };
 using ExchangeDone = base::UniqueFunction<void(ExchangeResult)>;
 
-class Exchange : public std::enable_shared_from_this<Exchange> {
+class Exchange final : public Expiring, public std::enable_shared_from_this<Exchange> {
  public:
   Exchange(ExchangePlan what, LoopWorld& loop, ExchangeDone done);
   ~Exchange();
@@ -72,6 +73,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   void start();
   void abort() { interrupt(Interruption::abort); }
+  void expire() override;
 
   // The rest is for the coroutines of this folder.
   bool is_interrupted() const { return interruption_ != Interruption::none; }
@@ -106,7 +108,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void report_once();
 
   ExchangeDone done_;
-  Timer deadline_;
+  std::optional<Deadlines::Ticket> deadline_;
   Interruption interruption_ = Interruption::none;
   bool has_outcome_ = false;
   bool is_reported_ = false;

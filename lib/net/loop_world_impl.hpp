@@ -16,6 +16,7 @@
 
 namespace webhookd::net {
 
+class Deadlines;
 class Tokens;
 
 struct LoopWorld {
@@ -25,6 +26,7 @@ struct LoopWorld {
   Resolver& resolver;
   TlsContext& tls;
   ConnectionPool& pool;
+  Deadlines& deadlines;
   crypto::Signer& signer;
   Tokens& tokens;
   base::UniqueFunction<void(engine::AttemptReport)> report;
