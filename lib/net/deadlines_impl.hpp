@@ -33,9 +33,9 @@ class Deadlines {
  public:
   using Ticket = Waiting::iterator;
 
-  static constexpr std::size_t slice_min = 16;
-  static constexpr Steady::duration pause = std::chrono::milliseconds(5);
-  // How many expire at once when the first of them is so late. Of 2000 that come due together the last is a third of a
+  static constexpr std::size_t slice_min = 64;
+  static constexpr Steady::duration pause = std::chrono::milliseconds(10);
+  // How many expire at once when the first of them is so late. Of 2000 that come due together the last is a fifth of a
   // second late.
   static std::size_t slice(Steady::duration lateness);
 

@@ -3,8 +3,9 @@
 // the moment at which the receiver has it. Alone and beside are measured in one run, with the same load.
 //
 // A 99th percentile on a shared machine is also a measure of who else was at work, so a run that misses the bound is
-// repeated with a fresh daemon, and the best of five counts. An engine that lets the hung ones in the way misses it by
-// hundreds of milliseconds every time.
+// repeated with a fresh daemon, and the best of five counts. A shared disk stalls for a tenth of a second every few
+// seconds, alone or beside, so the third and later runs have their store in memory. An engine that lets the hung ones
+// in the way misses the bound by hundreds of milliseconds every time.
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -23,6 +24,7 @@
 #include "support/api.hpp"
 #include "support/counting_receiver.hpp"
 #include "support/process.hpp"
+#include "support/small_file_system.hpp"
 
 namespace {
 
@@ -37,6 +39,8 @@ constexpr std::size_t rate = 200;
 constexpr std::size_t phase_events = 15 * rate;  // for three times as long as the timeout of the hung ones
 constexpr auto hung_timeout = 5s;
 constexpr int rounds_max = is_sanitized ? 1 : 5;
+constexpr int rounds_on_disk = 2;
+constexpr std::size_t memory_store_bytes = std::size_t{1} << 30;
 constexpr int producers = 4;
 
 // Many listeners whose connections are accepted and then left alone.
@@ -197,8 +201,10 @@ struct Compared {
   bool holds() const { return beside <= alone * 1.25 + 1; }
 };
 
-Compared compare() {
-  Daemon daemon;
+Compared compare(bool is_on_disk) {
+  const TemporaryDirectory directory;
+  const auto memory = is_on_disk ? std::nullopt : SmallFileSystem::mount(directory.path(), memory_store_bytes);
+  Daemon daemon({"--data-dir", directory.path() + "/data"});
   const SilentReceivers silent(hung_webhooks);
   HealthyLoad load(daemon);
   load.run(rate);  // connections, caches and the store's first pages
@@ -207,10 +213,11 @@ Compared compare() {
   hang(daemon, silent);
   const auto beside = load.run(phase_events);
   const Compared compared{percentile(alone, 0.99), percentile(beside, 0.99)};
-  MESSAGE("alone p50 " << percentile(alone, 0.5) << " ms, p99 " << compared.alone << " ms; beside " << hung_webhooks
-                       << " hung webhooks p50 " << percentile(beside, 0.5) << " ms, p99 " << compared.beside
-                       << " ms, worst " << beside.back() << " ms; " << silent.connections()
-                       << " hung connections, memory + " << (resident_bytes(daemon.pid()) - before) / 1024 << " KiB");
+  MESSAGE(std::string(memory ? "in memory: " : "on disk: ")
+          << "alone p50 " << percentile(alone, 0.5) << " ms, p99 " << compared.alone << " ms; beside " << hung_webhooks
+          << " hung webhooks p50 " << percentile(beside, 0.5) << " ms, p99 " << compared.beside << " ms, worst "
+          << beside.back() << " ms; " << silent.connections() << " hung connections, memory + "
+          << (resident_bytes(daemon.pid()) - before) / 1024 << " KiB");
   CHECK(silent.connections() >= hung_webhooks);  // all of them were given their try
   return compared;
 }
@@ -220,7 +227,7 @@ Compared compare() {
 TEST_CASE("a thousand receivers that accept and never answer do not slow the healthy one") {
   bool holds = false;
   for (int round = 0; round < rounds_max && !holds; ++round) {
-    holds = compare().holds();
+    holds = compare(round < rounds_on_disk).holds();
   }
   if (is_sanitized) {
     MESSAGE("latencies are not held against a sanitizer");

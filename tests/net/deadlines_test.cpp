@@ -20,10 +20,10 @@ struct Noted final : Expiring {
 }  // namespace
 
 TEST_CASE("the later a crowd of deadlines is, the larger is the slice that expires at once") {
-  CHECK(Deadlines::slice(0ms) == 16);
-  CHECK(Deadlines::slice(50ms) == 24);
-  CHECK(Deadlines::slice(100ms) == 32);
-  CHECK(Deadlines::slice(10s) == 16 * 101);
+  CHECK(Deadlines::slice(0ms) == 64);
+  CHECK(Deadlines::slice(50ms) == 96);
+  CHECK(Deadlines::slice(100ms) == 128);
+  CHECK(Deadlines::slice(10s) == 64 * 101);
 }
 
 TEST_CASE("deadlines expire in their order, not before their time, and those given back never") {
