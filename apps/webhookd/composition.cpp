@@ -182,10 +182,10 @@ std::optional<Pulse::Time> return_memory(const MemoryReturn::Step& step) {
 void look_after_turns(net::EngineLoop& loop, const std::unique_ptr<engine::Engine>& engine, Supervisor& supervisor) {
   loop.after_turns(
       [&engine, &supervisor, pulse = Pulse(supervisor.watchdog()), memory = MemoryReturn()](Pulse::Time now) mutable {
-        const engine::EngineFigures figures = engine->figures();
-        const bool is_busy = figures.in_flight + figures.ready + figures.unsettled > 0;
-        const auto by_memory = return_memory(memory.look(now, figures.attempts + figures.accepted, is_busy));
-        const auto by_pulse = supervisor.is_listening() ? tell(supervisor, pulse.beat(now, figures)) : std::nullopt;
+        const engine::Progress progress = engine->progress();
+        const bool is_busy = progress.in_flight + progress.ready + progress.unsettled > 0;
+        const auto by_memory = return_memory(memory.look(now, progress.attempts + progress.accepted, is_busy));
+        const auto by_pulse = supervisor.is_listening() ? tell(supervisor, pulse.beat(now, progress)) : std::nullopt;
         return by_memory && by_pulse ? std::min(by_memory, by_pulse) : by_memory ? by_memory : by_pulse;
       });
 }
@@ -307,8 +307,8 @@ void drain(House& house, Supervisor& supervisor, base::LogSink& log) {
   });
   const auto unsettled = [&house] {
     return on_engine<std::uint64_t>(*house.loop, [&house] {
-      const engine::EngineFigures figures = house.engine->figures();
-      return figures.in_flight + figures.unsettled;
+      const engine::Progress progress = house.engine->progress();
+      return progress.in_flight + progress.unsettled;
     });
   };
   Waited waited = wait_until_none(attempts_limit, unsettled);

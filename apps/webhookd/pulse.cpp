@@ -11,17 +11,17 @@ using namespace std::chrono_literals;
 constexpr auto status_pause = 5s;  // between two lines, however busy the daemon is
 
 // What the line says; other figures may change without a new line.
-bool is_same(const engine::EngineFigures& a, const engine::EngineFigures& b) {
+bool is_same(const engine::Progress& a, const engine::Progress& b) {
   return a.in_flight == b.in_flight && a.ready == b.ready && a.attempts == b.attempts && a.successes == b.successes &&
          a.accepted == b.accepted;
 }
 
 }  // namespace
 
-std::string status_line(const engine::EngineFigures& figures) {
-  return std::to_string(figures.in_flight) + " requests in flight, " + std::to_string(figures.ready) + " more due, " +
-         std::to_string(figures.successes) + " of " + std::to_string(figures.attempts) + " attempts succeeded, " +
-         std::to_string(figures.accepted) + " events accepted";
+std::string status_line(const engine::Progress& progress) {
+  return std::to_string(progress.in_flight) + " requests in flight, " + std::to_string(progress.ready) + " more due, " +
+         std::to_string(progress.successes) + " of " + std::to_string(progress.attempts) + " attempts succeeded, " +
+         std::to_string(progress.accepted) + " events accepted";
 }
 
 Pulse::Pulse(std::optional<std::chrono::microseconds> watchdog) {
@@ -30,14 +30,14 @@ Pulse::Pulse(std::optional<std::chrono::microseconds> watchdog) {
   }
 }
 
-Pulse::Beat Pulse::beat(Time now, const engine::EngineFigures& figures) {
+Pulse::Beat Pulse::beat(Time now, const engine::Progress& progress) {
   Beat beat;
   if (period_) {
     beat.alive = !alive_at_ || now >= *alive_at_ + *period_;
     alive_at_ = beat.alive ? now : *alive_at_;
     beat.next = *alive_at_ + *period_;
   }
-  if (status_at_ && is_same(figures, said_)) {
+  if (status_at_ && is_same(progress, said_)) {
     return beat;
   }
   if (status_at_ && now < *status_at_ + status_pause) {
@@ -45,9 +45,9 @@ Pulse::Beat Pulse::beat(Time now, const engine::EngineFigures& figures) {
     beat.next = beat.next ? std::min(*beat.next, later) : later;
     return beat;
   }
-  beat.status = status_line(figures);
+  beat.status = status_line(progress);
   status_at_ = now;
-  said_ = figures;
+  said_ = progress;
   return beat;
 }
 

@@ -14,7 +14,7 @@
 namespace webhookd::daemon {
 
 // "3 requests in flight, 2 more due, 117 of 120 attempts succeeded, 118 events accepted"
-std::string status_line(const engine::EngineFigures& figures);
+std::string status_line(const engine::Progress& progress);
 
 class Pulse {
  public:
@@ -29,13 +29,13 @@ class Pulse {
   // `watchdog` is how long the service manager waits for a sign of life; half of it is how often one is given.
   explicit Pulse(std::optional<std::chrono::microseconds> watchdog);
 
-  Beat beat(Time now, const engine::EngineFigures& figures);
+  Beat beat(Time now, const engine::Progress& progress);
 
  private:
   std::optional<std::chrono::microseconds> period_;
   std::optional<Time> alive_at_;   // last said
   std::optional<Time> status_at_;  // last said
-  engine::EngineFigures said_;
+  engine::Progress said_;
 };
 
 }  // namespace webhookd::daemon

@@ -509,11 +509,17 @@ void Engine::Impl::set_limits(std::uint32_t max_in_flight, std::uint32_t max_in_
 
 // ---- figures --------------------------------------------------------------------------------------------------
 
+Progress Engine::Impl::progress() const {
+  Progress progress = counted_;
+  progress.in_flight = flights_.size();
+  progress.ready = ready_count_;
+  progress.unsettled = unsettled_;
+  return progress;
+}
+
 EngineFigures Engine::Impl::figures() const {
   EngineFigures figures = counted_;
-  figures.in_flight = flights_.size();
-  figures.ready = ready_count_;
-  figures.unsettled = unsettled_;
+  static_cast<Progress&>(figures) = progress();
   figures.next_due = next_wake_;
   return figures;
 }
@@ -607,6 +613,7 @@ Result<void> Engine::check_events(const domain::Webhook& webhook) const {
 }
 Result<void> Engine::check_removal(std::string_view type) const { return impl_->registry().check_removal(type); }
 Result<void> Engine::check_type(std::string_view type) const { return impl_->registry().check_type(type); }
+Progress Engine::progress() const { return impl_->progress(); }
 EngineFigures Engine::figures() const { return impl_->figures(); }
 LaneFigures Engine::lane_figures() const { return impl_->lane_figures(); }
 RecentFigures Engine::recent(Time since) const { return impl_->recent(since); }

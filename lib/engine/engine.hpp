@@ -82,14 +82,18 @@ struct LaneFigures {
   std::optional<Time> certificate_expires_at;  // the first of all receivers'
 };
 
-struct EngineFigures {
+// What is cheap enough to be asked at each turn.
+struct Progress {
   std::uint64_t in_flight = 0;
   std::uint64_t ready = 0;      // claimed, waiting for a slot
   std::uint64_t unsettled = 0;  // outcome known, commit under way
   std::uint64_t attempts = 0;   // since start
   std::uint64_t successes = 0;
+  std::uint64_t accepted = 0;  // events since start
+};
+
+struct EngineFigures : Progress {
   std::uint64_t failures = 0;
-  std::uint64_t accepted = 0;                                   // events since start
   std::array<std::uint64_t, domain::outcome_kinds> outcomes{};  // attempts since start, by OutcomeKind
   std::uint64_t shortages = 0;                                  // attempts put off for want of our own means
   std::optional<Time> last_shortage_at;
@@ -168,6 +172,7 @@ class Engine {
   // not_found, type_reserved (built in), type_in_use.
   Result<void> check_removal(std::string_view type) const;
 
+  Progress progress() const;
   EngineFigures figures() const;
   LaneFigures lane_figures() const;
   // What happened since then, at most RecentMinutes::span ago, as far back as the engine has run.

@@ -55,6 +55,7 @@ class Engine::Impl {
              store::Audit audit);
   void put_type(domain::EventType type, Completion<domain::EventType> done, store::Audit audit);
   void remove_type(std::string name, Completion<std::string> done, store::Audit audit);
+  Progress progress() const;
   EngineFigures figures() const;
   RecentFigures recent(Time since) const { return recent_.since(since); }
   LaneFigures lane_figures();

@@ -10,8 +10,8 @@ namespace {
 
 constexpr Pulse::Time start{1000s};
 
-engine::EngineFigures figures_after(std::uint64_t attempts) {
-  engine::EngineFigures figures;
+engine::Progress figures_after(std::uint64_t attempts) {
+  engine::Progress figures;
   figures.attempts = attempts;
   figures.successes = attempts;
   return figures;
