@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -87,7 +88,8 @@ std::filesystem::path plain_directory(const std::string& path) {
   return plain.has_filename() ? plain : plain.parent_path();
 }
 
-Result<store::LmdbOptions> store_options(const Settings& settings, const Places& places, base::LogSink& log) {
+Result<store::LmdbOptions> store_options(const Settings& settings, const Places& places,
+                                         std::function<void()> on_writer_lost, base::LogSink& log) {
   store::LmdbOptions options;
   auto keys = read_master_keys(master_key_path(settings));
   if (!keys) {
@@ -104,6 +106,7 @@ Result<store::LmdbOptions> store_options(const Settings& settings, const Places&
   options.seed = kernel_random();
   options.now = wall_now();
   options.stopwatch = steady_microseconds;
+  options.on_writer_lost = std::move(on_writer_lost);
   return options;
 }
 
@@ -114,6 +117,7 @@ std::uint32_t loop_count(const Settings& settings) {
 
 // Everything that runs, in the order in which it must be destroyed (last first).
 struct House {
+  std::atomic<bool> store_is_lost = false;
   StoreChecks checks;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<net::EngineLoop> loop;
@@ -341,7 +345,11 @@ void harden_process() {
 
 Result<void> start_house(House& house, const Settings& settings, const Places& places, Supervisor& supervisor,
                          base::LogSink& log) {
-  const auto options = store_options(settings, places, log);
+  const auto end = [&house] {
+    house.store_is_lost = true;
+    ::kill(::getpid(), SIGTERM);  // the main thread waits for a signal
+  };
+  const auto options = store_options(settings, places, end, log);
   if (!options) {
     return options.error();
   }
@@ -423,6 +431,16 @@ void close_house(House& house) {
   house.store.reset();
 }
 
+// What is in flight cannot be noted, and nobody can be served. The next start reads what is on the disk.
+Error end_without_store(House& house, Supervisor& supervisor, base::LogSink& log) {
+  log.write(base::LogLevel::error, "store_writer_lost", {});
+  supervisor.stopping();
+  house.checks.stop();
+  house.reloader->refuse();
+  close_house(house);
+  return {ErrorCode::internal, "the store can be written no more until it is opened anew: start webhookd again", {}};
+}
+
 }  // namespace
 
 Result<void> run_daemon(const Settings& settings, const Places& places, ReadSettings read, Supervisor& supervisor,
@@ -449,6 +467,9 @@ Result<void> run_daemon(const Settings& settings, const Places& places, ReadSett
   supervisor.ready();
   ::malloc_trim(0);  // what only the start needed
   const int signal = serve_signals(house, supervisor);
+  if (house.store_is_lost) {
+    return end_without_store(house, supervisor, log);
+  }
   log.write(base::LogLevel::info, "stopping", {{"signal", std::to_string(signal)}});
   supervisor.stopping();
   drain(house, supervisor, log);

@@ -184,6 +184,14 @@ const std::array rows = {
              {"detail"},
              "A change could not be written to disk; whoever asked for it was told so.",
              "eba173b5d8e142028f721b8bd07cbdff"},
+    LogEvent{
+        "store_writer_lost",
+        LogLevel::error,
+        {},
+        "The store can be written no more until it is opened anew, because the disk refused what cannot be undone, or "
+        "a change met a damaged page. The daemon ends with exit code 1, and its service manager starts it again. "
+        "Look for what the kernel says of the disk, and run `whctl check`.",
+        "5b0a4f3c1f6e4d3c9f8f2b0f1c7a6d52"},
     LogEvent{"store_preallocate_failed",
              LogLevel::warning,
              {"detail"},

@@ -83,7 +83,9 @@ constexpr std::array failures = {
     Paragraph{"The disk fails under a write",
               "`store_commit_failed` is logged, and whoever asked is told that the "
               "outcome is unknown. Outcomes of attempts are kept and written again "
-              "every second."},
+              "every second. Where the very last step of a commit is refused, nothing can be read or written "
+              "until the store is opened anew: `store_writer_lost` is logged, the daemon ends with exit code 1, and "
+              "systemd starts it again. What was answered before is there."},
     Paragraph{"The resolver hangs",
               "Names that are known are used on; the others fail as `dns` or `timeout`. Other "
               "names are not held up."},

@@ -97,7 +97,7 @@ Result<FileDescriptor> Copier::make_room() const {
 
 Result<StoreCopy> Copier::make(StoreCopy copy) {
   if (env_.writer_is_lost()) {
-    return lmdb_error("cannot copy the store", writer_is_lost);  // LMDB would wait for its lock for ever
+    return lmdb_error("cannot copy the store", env_.writer_status());  // LMDB would wait for its lock for ever
   }
   auto file = make_room();
   if (!file) {

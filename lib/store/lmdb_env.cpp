@@ -335,10 +335,14 @@ void ReadTransaction::check_free_list() {
 
 WriteTransaction::WriteTransaction(const Env& env) : View(env, nullptr) {
   if (env.writer_is_lost()) {
-    status_.fail(store::writer_is_lost, env.main_table());
+    status_.fail(env.writer_status(), env.main_table());
     return;
   }
-  status_.fail(guarded([&] { return mdb_txn_begin(env.handle(), nullptr, 0, &txn_); }), env.main_table());
+  const int status = guarded([&] { return mdb_txn_begin(env.handle(), nullptr, 0, &txn_); });
+  if (status == MDB_PANIC) {
+    env.lose_writer(status);
+  }
+  status_.fail(status, env.main_table());
   if (PageCheck* pages = env.page_check(); pages != nullptr && status_.is_good()) {
     pages->set_end(env.high_water_bytes() / env.page_bytes());
   }
@@ -349,7 +353,7 @@ WriteTransaction::~WriteTransaction() {
                                              mdb_txn_abort(txn_);
                                              return MDB_SUCCESS;
                                            }) != MDB_SUCCESS)) {
-    env_.lose_writer();
+    env_.lose_writer(writer_is_lost);
   }
 }
 

@@ -60,9 +60,11 @@ class Env {
   // What looks at pages before they are written to; null while there is nothing yet to look at. Of whoever has the
   // write transaction.
   PageCheck* page_check() const { return page_check_.get(); }
-  // A write transaction was left in its midst: there will be no other as long as this environment lives.
-  void lose_writer() const { writer_is_lost_ = true; }
-  bool writer_is_lost() const { return writer_is_lost_; }
+  // A write transaction was left in its midst, or LMDB has given up: there will be no other as long as this
+  // environment lives. `why` is a status.
+  void lose_writer(int why) const { writer_status_ = why; }
+  bool writer_is_lost() const { return writer_status_ != MDB_SUCCESS; }
+  int writer_status() const { return writer_status_; }  // why it is lost
 
   // The table of tables alone, where the schema is: before it is known which tables there should be.
   base::Result<void> open_main_table();
@@ -84,7 +86,7 @@ class Env {
   std::uint64_t map_bytes_ = 0;
   std::size_t page_bytes_ = 0;
   std::unique_ptr<PageCheck> page_check_;
-  mutable std::atomic<bool> writer_is_lost_ = false;
+  mutable std::atomic<int> writer_status_ = MDB_SUCCESS;
 };
 
 // The first failure of a transaction, and in which table.

@@ -20,6 +20,10 @@ struct StatusText {
   int status;
   const char* text;
 };
+// What LMDB says after it could neither finish a commit nor undo it, in words that say what it means for us.
+constexpr const char* panic_words =
+    "the disk refused the last step of a commit, and LMDB works no more until webhookd is started again";
+
 // What damage looks like; words for those that LMDB has none for.
 constexpr std::array<StatusText, 9> structural_damage = {{
     {page_is_damaged, "a page of the file is damaged"},
@@ -89,6 +93,9 @@ const StatusText* find_damage(int status) {
 bool is_structural_damage(int status) { return find_damage(status) != nullptr; }
 
 std::string status_text(int status) {
+  if (status == MDB_PANIC) {
+    return panic_words;
+  }
   const StatusText* ours = find_damage(status);
   return ours != nullptr && ours->text != nullptr ? ours->text : mdb_strerror(status);
 }

@@ -216,7 +216,7 @@ class LmdbStore final : public Store {
         space_(reads_, {options.directory, options.quota_bytes, options.disk_reserve_bytes}),
         waiters_(meta.next_number - 1),
         writer_(*env_, tag_keys_, seals_, space_, damage_, waiters_,
-                {options.commit_records_max, options.commit_bytes_max}, options.stopwatch, log),
+                {options.commit_records_max, options.commit_bytes_max, options.stopwatch, options.on_writer_lost}, log),
         copier_(*env_, {options.directory, options.disk_reserve_bytes}) {}
 
   // A store that was never sealed is, before anybody else writes to it.

@@ -30,6 +30,9 @@ struct LmdbOptions {
   // store is not sealed.
   std::vector<SealerRef> sealers;
   std::function<std::uint64_t()> stopwatch;  // microseconds of a steady clock; empty: commits are not timed
+  // Called once, from the store's thread, when nothing can be written any more until the store is opened again: the
+  // disk refused what LMDB cannot undo, or a write met damage in its midst. May be empty.
+  std::function<void()> on_writer_lost;
   std::size_t commit_records_max = 5000;
   std::size_t commit_bytes_max = std::size_t{32} << 20;
 };

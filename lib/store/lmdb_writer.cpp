@@ -5,15 +5,14 @@
 namespace webhookd::store {
 
 Writer::Writer(const Env& env, const TagKeys& tag_keys, const Seals& seals, Space& space, DamageReport& damage,
-               ChangeWaiters& waiters, Limits limits, Stopwatch stopwatch, base::LogSink& log)
+               ChangeWaiters& waiters, Settings settings, base::LogSink& log)
     : env_(env),
       tag_keys_(tag_keys),
       seals_(seals),
       space_(space),
       damage_(damage),
       waiters_(waiters),
-      limits_(limits),
-      stopwatch_(std::move(stopwatch)),
+      settings_(std::move(settings)),
       log_(log),
       thread_([this] { run(); }) {}
 
@@ -55,7 +54,7 @@ bool Writer::take_batch(Batch& batch) {
   while (!queue_.empty()) {
     records += queue_.front()->records;
     bytes += queue_.front()->bytes;
-    if (!batch.empty() && (records > limits_.records || bytes > limits_.bytes)) {
+    if (!batch.empty() && (records > settings_.records_max || bytes > settings_.bytes_max)) {
       break;
     }
     batch.push_back(std::move(queue_.front()));
@@ -74,6 +73,7 @@ void Writer::write(std::span<std::unique_ptr<Write>> batch) {
   }
   if (failure) {
     log_.write(base::LogLevel::error, "store_commit_failed", {{"detail", failure->error.detail}});
+    look_whether_lost();
   }
   for (const std::unique_ptr<Write>& write : batch) {
     if (failure) {
@@ -112,11 +112,21 @@ std::optional<Writer::Failure> Writer::try_commit(std::span<std::unique_ptr<Writ
   return std::nullopt;
 }
 
+// LMDB says so only when the next transaction begins.
+void Writer::look_whether_lost() {
+  if (settings_.on_lost) {
+    WriteTransaction next(env_);
+    if (env_.writer_is_lost()) {
+      std::exchange(settings_.on_lost, nullptr)();
+    }
+  }
+}
+
 bool Writer::commit(WriteTransaction& transaction) {
-  const std::uint64_t begun = stopwatch_ ? stopwatch_() : 0;
+  const std::uint64_t begun = settings_.stopwatch ? settings_.stopwatch() : 0;
   const bool is_durable = transaction.commit();
-  if (is_durable && stopwatch_) {
-    const std::uint64_t took = stopwatch_() - begun;
+  if (is_durable && settings_.stopwatch) {
+    const std::uint64_t took = settings_.stopwatch() - begun;
     const std::lock_guard lock(mutex_);
     commit_time_.record(took);
   }

@@ -2,7 +2,7 @@
 // and bytes; it sleeps when nothing is queued, and no timer holds a lone write back. A write is answered after its
 // commit is durable. When a commit fails, everybody in it hears that its state is unknown. When a transaction fails
 // before its commit, nothing of it is stored, and its writes are tried again one by one, so that a single one cannot
-// keep the others from being written.
+// keep the others from being written. When no transaction can begin any more, whoever opened the store hears of it.
 //
 // Never here: what a write does (lmdb_changes_impl.hpp).
 #pragma once
@@ -54,16 +54,16 @@ class WriteOf final : public Write {
 
 class Writer {
  public:
-  struct Limits {
-    std::size_t records = 0;
-    std::size_t bytes = 0;
+  struct Settings {
+    std::size_t records_max = 0;  // of one commit, about
+    std::size_t bytes_max = 0;
+    std::function<std::uint64_t()> stopwatch;  // microseconds; may be empty
+    std::function<void()> on_lost;             // may be empty
   };
-
-  using Stopwatch = std::function<std::uint64_t()>;  // microseconds; may be empty
 
   // `waiters` hear of each commit's changes, behind its answers.
   Writer(const Env& env, const TagKeys& tag_keys, const Seals& seals, Space& space, DamageReport& damage,
-         ChangeWaiters& waiters, Limits limits, Stopwatch stopwatch, base::LogSink& log);
+         ChangeWaiters& waiters, Settings settings, base::LogSink& log);
   // Commits and answers what is queued, then ends.
   ~Writer();
   Writer(const Writer&) = delete;
@@ -86,6 +86,7 @@ class Writer {
   void write(std::span<std::unique_ptr<Write>> batch);
   std::optional<Failure> try_commit(std::span<std::unique_ptr<Write>> batch);
   bool commit(WriteTransaction& transaction);
+  void look_whether_lost();
 
   const Env& env_;
   TagKeys tag_keys_;
@@ -93,8 +94,7 @@ class Writer {
   Space& space_;
   DamageReport& damage_;
   ChangeWaiters& waiters_;
-  Limits limits_;
-  Stopwatch stopwatch_;
+  Settings settings_;  // its on_lost is empty once it was called
   base::LogSink& log_;
   std::atomic<std::uint64_t> commits_ = 0;
   std::uint64_t newest_number_ = 0;  // of what is committed; of the writer's thread

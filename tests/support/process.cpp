@@ -204,6 +204,10 @@ void Daemon::kill() {
 
 int Daemon::stop() {
   ::kill(pid_, SIGTERM);
+  return wait_for_exit();
+}
+
+int Daemon::wait_for_exit() {
   int status = 0;
   const bool ended = eventually([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; }, std::chrono::seconds(20));
   if (!ended) {

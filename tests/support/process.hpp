@@ -51,9 +51,10 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  void start();  // and waits until it answers
-  void kill();   // SIGKILL
-  int stop();    // SIGTERM; its exit code
+  void start();         // and waits until it answers
+  void kill();          // SIGKILL
+  int stop();           // SIGTERM; its exit code
+  int wait_for_exit();  // its exit code
   bool is_running() const;
   pid_t pid() const { return pid_; }
   std::string socket() const {
