@@ -39,7 +39,7 @@ class Reader {
     return value;
   }
 
-  // The index of the three-letter name that comes next.
+  // The index of the name that comes next.
   template <std::size_t N>
   unsigned name(const std::array<std::string_view, N>& names) {
     for (std::size_t i = 0; i < N; ++i) {
@@ -176,6 +176,73 @@ const Unit* take_unit(std::string_view& text) {
 constexpr std::array<std::string_view, 7> weekdays = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
 constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::array<std::string_view, 7> long_weekdays = {"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                                           "Friday", "Saturday", "Sunday"};
+
+void read_clock(Reader& reader, CivilTime& civil) {
+  civil.hour = reader.digits(2);
+  reader.take(":");
+  civil.minute = reader.digits(2);
+  reader.take(":");
+  civil.second = reader.digits(2);
+}
+
+// "Sun, 06 Nov 1994 08:49:37 GMT"
+CivilTime read_fixdate(Reader& reader, Time) {
+  CivilTime civil;
+  reader.name(weekdays);
+  reader.take(", ");
+  civil.day = reader.digits(2);
+  reader.take(" ");
+  civil.month = reader.name(months) + 1;
+  reader.take(" ");
+  civil.year = reader.digits(4);
+  reader.take(" ");
+  read_clock(reader, civil);
+  reader.take(" GMT");
+  return civil;
+}
+
+// What would be more than fifty years ahead is of the century before.
+unsigned whole_year(unsigned last_two_digits, Time now) {
+  const std::chrono::year_month_day today(std::chrono::floor<std::chrono::days>(now));
+  const auto this_year = static_cast<unsigned>(static_cast<int>(today.year()));
+  const unsigned year = this_year / 100 * 100 + last_two_digits;
+  return year > this_year + 50 ? year - 100 : year;
+}
+
+// "Sunday, 06-Nov-94 08:49:37 GMT"
+CivilTime read_rfc850_date(Reader& reader, Time now) {
+  CivilTime civil;
+  reader.name(long_weekdays);
+  reader.take(", ");
+  civil.day = reader.digits(2);
+  reader.take("-");
+  civil.month = reader.name(months) + 1;
+  reader.take("-");
+  civil.year = whole_year(reader.digits(2), now);
+  reader.take(" ");
+  read_clock(reader, civil);
+  reader.take(" GMT");
+  return civil;
+}
+
+// "Sun Nov  6 08:49:37 1994"
+CivilTime read_asctime_date(Reader& reader, Time) {
+  CivilTime civil;
+  reader.name(weekdays);
+  reader.take(" ");
+  civil.month = reader.name(months) + 1;
+  reader.take(" ");
+  const bool is_short = reader.next_is(' ');
+  reader.take(is_short ? " " : "");
+  civil.day = reader.digits(is_short ? 1 : 2);
+  reader.take(" ");
+  read_clock(reader, civil);
+  reader.take(" ");
+  civil.year = reader.digits(4);
+  return civil;
+}
 
 }  // namespace
 
@@ -219,25 +286,16 @@ std::optional<Time> parse_time(std::string_view text) {
   return in_range((*seconds - std::int64_t{*offset} * 60) * 1000 + ms);
 }
 
-std::optional<Time> parse_http_date(std::string_view text) {
-  Reader reader(text);
-  CivilTime civil;
-  reader.name(weekdays);
-  reader.take(", ");
-  civil.day = reader.digits(2);
-  reader.take(" ");
-  civil.month = reader.name(months) + 1;
-  reader.take(" ");
-  civil.year = reader.digits(4);
-  reader.take(" ");
-  civil.hour = reader.digits(2);
-  reader.take(":");
-  civil.minute = reader.digits(2);
-  reader.take(":");
-  civil.second = reader.digits(2);
-  reader.take(" GMT");
-  const auto seconds = to_epoch_seconds(civil);
-  return seconds && reader.ended() ? in_range(*seconds * 1000) : std::nullopt;
+std::optional<Time> parse_http_date(std::string_view text, Time now) {
+  for (const auto form : {read_fixdate, read_rfc850_date, read_asctime_date}) {
+    Reader reader(text);
+    const CivilTime civil = form(reader, now);
+    const auto seconds = to_epoch_seconds(civil);
+    if (seconds && reader.ended()) {
+      return in_range(*seconds * 1000);
+    }
+  }
+  return std::nullopt;
 }
 
 std::string duration_units() {

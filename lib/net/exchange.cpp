@@ -50,14 +50,14 @@ std::string endpoint_text(const ExchangePlan& plan) {
   return text;
 }
 
-// Both forms of RFC 9110 section 10.2.3. A date is measured from the attempt's own time, on whatever clock that was.
+// Both kinds of RFC 9110 section 10.2.3. A date is measured from the attempt's own time, on whatever clock that was.
 std::optional<base::Duration> parse_retry_after(std::string_view text, base::Time attempted_at) {
   constexpr unsigned long long seconds_max = 1'000'000'000;
   if (!text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos) {
     text.remove_prefix(std::min(text.find_first_not_of('0'), text.size() - 1));
     return base::Duration(std::chrono::seconds(base::parse_whole_number(text, seconds_max).value_or(seconds_max)));
   }
-  const auto date = base::parse_http_date(text);
+  const auto date = base::parse_http_date(text, attempted_at);
   return date && *date > attempted_at ? std::optional(*date - attempted_at) : std::nullopt;
 }
 

@@ -30,13 +30,24 @@ TEST_CASE("what is not a time is refused") {
   }
 }
 
-TEST_CASE("the date of Retry-After is IMF-fixdate") {
-  CHECK(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT") == time_from_ms(784'111'777'000));
-  CHECK_FALSE(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT"));
-  CHECK_FALSE(parse_http_date("Sun, 06 Nov 1994 08:49:37 CET"));
-  CHECK_FALSE(parse_http_date("Sun, 31 Feb 1994 08:49:37 GMT"));
-  CHECK_FALSE(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT "));
-  CHECK_FALSE(parse_http_date("120"));
+TEST_CASE("a date of HTTP has one of three forms") {
+  const Time now = time_from_ms(1'790'000'000'000);  // in 2026
+  CHECK(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT", now) == time_from_ms(784'111'777'000));
+  CHECK(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT", now) == time_from_ms(784'111'777'000));
+  CHECK(parse_http_date("Sun Nov  6 08:49:37 1994", now) == time_from_ms(784'111'777'000));
+  CHECK(parse_http_date("Wed Nov 16 08:49:37 1994", now) == time_from_ms(784'975'777'000));
+  CHECK_FALSE(parse_http_date("Sun, 06 Nov 1994 08:49:37 CET", now));
+  CHECK_FALSE(parse_http_date("Sun, 31 Feb 1994 08:49:37 GMT", now));
+  CHECK_FALSE(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT ", now));
+  CHECK_FALSE(parse_http_date("Sunday, 06 Nov 94 08:49:37 GMT", now));
+  CHECK_FALSE(parse_http_date("Sun Nov 6 08:49:37 1994", now));
+  CHECK_FALSE(parse_http_date("120", now));
+}
+
+TEST_CASE("a year of two digits is at most fifty years ahead") {
+  const Time now = time_from_ms(1'790'000'000'000);  // in 2026
+  CHECK(parse_http_date("Wednesday, 01-Jan-76 00:00:00 GMT", now) == parse_time("2076-01-01T00:00:00Z"));
+  CHECK(parse_http_date("Saturday, 01-Jan-77 00:00:00 GMT", now) == parse_time("1977-01-01T00:00:00Z"));
 }
 
 TEST_CASE("a span is numbers with units, largest first") {

@@ -813,7 +813,9 @@ TEST_CASE("what is no HTTP is answered and closed, and the daemon goes on") {
         std::string("GET / HTTP/1.1\r\nbad header\r\n\r\n"), "GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nX: " + std::string(20'000, 'a') + "\r\n\r\n",
         std::string("POST /v1/events HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
-        std::string("POST /v1/events HTTP/1.1\r\nContent-Length: -5\r\n\r\n")}) {
+        std::string("POST /v1/events HTTP/1.1\r\nContent-Length: -5\r\n\r\n"),
+        std::string("POST /v1/events HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    "no length\r\n")}) {
     CAPTURE(garbage.substr(0, 40));
     Client client(daemon.socket_path());
     client.send_what_goes(garbage);

@@ -235,9 +235,19 @@ Result<void> check_body_size(const Context& context, const Request& request, con
   return {};
 }
 
-enum class ReadEnd { done, gone, refused };
+enum class ReadEnd { done, gone, too_large, malformed };
 
-asio::awaitable<ReadEnd> read_body(Session& session, beast::flat_buffer& buffer, Parser& parser, std::size_t bound) {
+std::string not_http(const boost::system::error_code& error) { return "this is no HTTP request: " + error.message(); }
+
+// Bytes that break the grammar, as opposed to bytes that never came.
+bool is_malformed(const boost::system::error_code& error) {
+  return error.category() == http::make_error_code(http::error::bad_method).category() &&
+         error != http::error::end_of_stream && error != http::error::partial_message;
+}
+
+// `fault` is what to answer when it is malformed.
+asio::awaitable<ReadEnd> read_body(Session& session, beast::flat_buffer& buffer, Parser& parser, std::size_t bound,
+                                   std::string& fault) {
   if (parser.is_done()) {
     co_return ReadEnd::done;
   }
@@ -254,7 +264,11 @@ asio::awaitable<ReadEnd> read_body(Session& session, beast::flat_buffer& buffer,
   const auto [error, bytes] = co_await http::async_read(session.socket, buffer, parser, as_values);
   session.never_expire();
   if (error == http::error::body_limit) {
-    co_return ReadEnd::refused;
+    co_return ReadEnd::too_large;
+  }
+  if (is_malformed(error)) {
+    fault = not_http(error);
+    co_return ReadEnd::malformed;
   }
   co_return error ? ReadEnd::gone : ReadEnd::done;
 }
@@ -281,14 +295,13 @@ asio::awaitable<ReadEnd> read_request_head(const Context& context, Session& sess
   if (!error) {
     co_return ReadEnd::done;
   }
-  if (error.category() != http::make_error_code(http::error::bad_method).category() ||
-      error == http::error::end_of_stream || error == http::error::partial_message) {
+  if (!is_malformed(error)) {
     co_return ReadEnd::gone;
   }
   fault = error == http::error::header_limit || error == http::error::buffer_overflow
               ? "the head of the request has more than " + std::to_string(head_bytes_max) + " bytes"
-              : "this is no HTTP request: " + error.message();
-  co_return ReadEnd::refused;
+              : not_http(error);
+  co_return ReadEnd::malformed;
 }
 
 // Answers before the body has been read, and ends the session if there is one.
@@ -349,14 +362,12 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
   if (head == ReadEnd::gone) {
     co_return false;
   }
-  if (head == ReadEnd::refused) {
+  std::string allowed;
+  if (head == ReadEnd::malformed) {
     Error error = refusal(ErrorCode::invalid_request, fault);
-    Answer answer = problem_answer(error);
-    co_await write_answer(context, session, std::move(answer), false);
-    co_await linger(session);
+    co_await refuse(context, session, parser, std::move(error), std::move(allowed));
     co_return false;
   }
-  std::string allowed;
   auto request = read_head(session, parser, allowed);
   auto size = request ? check_body_size(context, *request, parser) : Result<void>(request.error());
   if (!size) {
@@ -366,12 +377,13 @@ asio::awaitable<bool> serve_request(Context& context, Session& session, beast::f
   }
   const std::size_t bound = body_bound(context, *request);
   const BodyRoom room(context, room_needed(parser, bound));
-  const ReadEnd body = co_await read_body(session, buffer, parser, bound);
+  const ReadEnd body = co_await read_body(session, buffer, parser, bound, fault);
   if (body == ReadEnd::gone) {
     co_return false;
   }
-  if (body == ReadEnd::refused) {
-    Error error = body_too_large(context, *request, bound);
+  if (body != ReadEnd::done) {
+    Error error = body == ReadEnd::too_large ? body_too_large(context, *request, bound)
+                                             : refusal(ErrorCode::invalid_request, fault);
     note_refusal(context, session, request, error);
     co_await refuse(context, session, parser, std::move(error), std::move(allowed));
     co_return false;
