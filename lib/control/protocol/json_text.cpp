@@ -418,10 +418,14 @@ std::size_t next_token(std::string_view text, std::size_t at) {
   return at;
 }
 
+// The first quote with an even number of backslashes before it: a list of a thousand webhooks is mostly strings, and the
+// C library looks for a byte much faster than a loop does.
 std::size_t string_end(std::string_view text, std::size_t at) {
-  for (++at; text[at] != '"'; ++at) {
-    at += text[at] == '\\' ? 1U : 0U;
-  }
+  std::size_t backslashes = 0;
+  do {
+    at = text.find('"', at + 1);
+    backslashes = at - 1 - text.find_last_not_of('\\', at - 1);
+  } while (backslashes % 2 != 0);
   return at + 1;
 }
 
