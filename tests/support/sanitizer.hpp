@@ -10,4 +10,11 @@ inline constexpr bool is_sanitized = true;
 inline constexpr bool is_sanitized = false;
 #endif
 
+// ThreadSanitizer looks up each address in a table of its own before it is used, and dies of those that lie nowhere.
+#ifdef __SANITIZE_THREAD__
+inline constexpr bool is_thread_sanitized = true;
+#else
+inline constexpr bool is_thread_sanitized = false;
+#endif
+
 }  // namespace webhookd::support
