@@ -77,6 +77,10 @@ TEST_CASE("an idle daemon with a thousand webhooks takes at most 15 MiB, and sta
 }
 
 TEST_CASE("a daemon without work sleeps: no thread wakes up") {
+  if (is_thread_sanitized) {
+    MESSAGE("ThreadSanitizer has a thread of its own, which wakes up");
+    return;
+  }
   Daemon daemon;
   {
     Api api(daemon.socket());
