@@ -162,8 +162,14 @@ int restore_backup(const std::string& file, const std::string& data_dir) {
 }
 
 void StoreChecks::start(std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done) {
+  std::unique_lock lock(mutex_);
+  if (stopped_) {
+    lock.unlock();
+    done(Error{ErrorCode::unavailable, "the daemon is stopping", {}});
+    return;
+  }
   if (thread_.joinable()) {
-    thread_.join();  // it has answered, and ends
+    thread_.join();  // it has answered, is behind its last lock, and ends
   }
   thread_ = std::thread([this, copy = std::move(copy), done = std::move(done)]() mutable {
     auto report = check(*copy);
@@ -173,15 +179,17 @@ void StoreChecks::start(std::shared_ptr<const base::FileDescriptor> copy, base::
 }
 
 void StoreChecks::stop() {
+  std::thread last;
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
     if (child_ > 0) {
       ::kill(child_, SIGKILL);
     }
+    last = std::move(thread_);  // from now on there is no other
   }
-  if (thread_.joinable()) {
-    thread_.join();
+  if (last.joinable()) {
+    last.join();
   }
 }
 

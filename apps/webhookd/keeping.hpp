@@ -30,7 +30,7 @@ class StoreChecks {
   StoreChecks(const StoreChecks&) = delete;
   StoreChecks& operator=(const StoreChecks&) = delete;
 
-  // The report as JSON. From one thread at a time.
+  // The report as JSON. One after another: `copy` is held until the answer, and a store has one copy at a time.
   void start(std::shared_ptr<const base::FileDescriptor> copy, base::Completion<std::string> done);
   // Ends a check that runs; it answers `unavailable`.
   void stop();
@@ -38,7 +38,7 @@ class StoreChecks {
  private:
   base::Result<std::string> check(const base::FileDescriptor& copy);
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // of all that follows: checks start on the server's thread, and are stopped from the main one
   bool stopped_ = false;
   pid_t child_ = -1;
   std::thread thread_;
