@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/toml_assertion.hpp"
+
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
@@ -503,11 +505,9 @@ Settings default_settings() {
   return settings;
 }
 
-base::Result<void> read_settings(const std::string& path, Settings& settings) {
-  std::error_code ignored;  // the parser says what else is wrong with it
-  if (std::filesystem::is_directory(path, ignored)) {
-    return base::Error{base::ErrorCode::invalid_request, path + ": is a directory, not a file of settings", {}};
-  }
+namespace {
+
+base::Result<void> read_file(const std::string& path, Settings& settings) {
   const toml::parse_result parsed = toml::parse_file(path);
   if (!parsed) {
     const auto& error = parsed.error();
@@ -522,6 +522,20 @@ base::Result<void> read_settings(const std::string& path, Settings& settings) {
     return {};
   }
   return base::Error{base::ErrorCode::invalid_field, base::join(reader.faults(), "\n"), {}};
+}
+
+}  // namespace
+
+base::Result<void> read_settings(const std::string& path, Settings& settings) {
+  std::error_code ignored;  // the parser says what else is wrong with it
+  if (std::filesystem::is_directory(path, ignored)) {
+    return base::Error{base::ErrorCode::invalid_request, path + ": is a directory, not a file of settings", {}};
+  }
+  try {
+    return read_file(path, settings);
+  } catch (const base::TomlStumble& stumble) {
+    return base::Error{base::ErrorCode::invalid_request, path + ": " + stumble.what(), {}};
+  }
 }
 
 base::Error placed(base::Error fault, const Settings& settings) {

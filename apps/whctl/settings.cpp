@@ -1,5 +1,7 @@
 #include "settings.hpp"
 
+#include "base/toml_assertion.hpp"
+
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 #include <unistd.h>
@@ -57,7 +59,7 @@ std::string config_path(const Environment& environment) {
   return folder + "/whctl/config.toml";
 }
 
-Result<FileSettings> read_config(const std::string& path) {
+Result<FileSettings> read_config(const std::string& path) try {
   FileSettings settings;
   if (path.empty() || ::access(path.c_str(), F_OK) != 0) return settings;
   if (::access(path.c_str(), R_OK) != 0) return failure(client::codes::usage, path, "cannot be read");
@@ -76,6 +78,8 @@ Result<FileSettings> read_config(const std::string& path) {
     settings[name] = {node.as_string()->get(), place};
   }
   return settings;
+} catch (const base::TomlStumble& stumble) {
+  return failure(client::codes::usage, path, stumble.what());
 }
 
 std::string socket_path(const Invocation& invocation, const Environment& environment, const FileSettings& file) {

@@ -1,5 +1,7 @@
 #include "toml_text.hpp"
 
+#include "base/toml_assertion.hpp"
+
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
@@ -94,7 +96,7 @@ std::string toml_value(Json value) {
 
 }  // namespace
 
-Result<std::string> json_of_toml(std::string_view text, const std::string& name) {
+Result<std::string> json_of_toml(std::string_view text, const std::string& name) try {
   const auto parsed = toml::parse(text);
   if (!parsed) {
     const auto line = std::to_string(parsed.error().source().begin.line);
@@ -104,6 +106,8 @@ Result<std::string> json_of_toml(std::string_view text, const std::string& name)
   JsonWriter writer(json);
   write_node(writer, parsed.table());
   return json;
+} catch (const base::TomlStumble& stumble) {
+  return failure(client::codes::usage, name, stumble.what());
 }
 
 std::string toml_members(Json object) {

@@ -87,6 +87,13 @@ TEST_CASE("a directory is no configuration, and does not read as an empty one") 
   CHECK(read.error().detail == directory.path() + ": is a directory, not a file of settings");
 }
 
+TEST_CASE("a text that the parser of TOML stumbles over is refused like any other") {
+  for (const char* text : {"[{", "[[{}]]", "x = 1979-05-27 7]\n"}) {
+    CAPTURE(text);
+    CHECK(refusal_of(text).find("c.toml: this is no TOML") != std::string::npos);
+  }
+}
+
 TEST_CASE("an unknown key is refused with its line and what may be meant") {
   CHECK(refusal_of("[delivery]\ntimout = \"3s\"\n")
             .find("c.toml:2: delivery.timout: unknown key; did you mean "
