@@ -367,13 +367,17 @@ void store_default(const Key& key, Settings& settings) {
              key.target);
 }
 
+// A basic string of TOML, in which controls stand as escapes.
 std::string quoted(const std::string& text) {
+  static constexpr std::string_view digits = "0123456789abcdef";
   std::string result = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      result.append("\\u00").append({digits[byte >> 4], digits[byte & 15]});
+      continue;
     }
-    result += c;
+    result.append(c == '"' || c == '\\' ? "\\" : "").append({c});
   }
   return result + '"';
 }

@@ -87,6 +87,15 @@ TEST_CASE("a directory is no configuration, and does not read as an empty one") 
   CHECK(read.error().detail == directory.path() + ": is a directory, not a file of settings");
 }
 
+TEST_CASE("texts with controls in them are printed so that they read back") {
+  const auto settings = read_text("[access]\nread = [\"a\\n\\u0001\\u007f\", \"b\\\"\\\\\"]\n");
+  REQUIRE(settings.has_value());
+  CHECK(print_settings(*settings).find(R"(read = ["a\u000a\u0001\u007f", "b\"\\"])") != std::string::npos);
+  const auto again = read_text(print_settings(*settings));
+  REQUIRE(again.has_value());
+  CHECK(again->access_read == settings->access_read);
+}
+
 TEST_CASE("a text that the parser of TOML stumbles over is refused like any other") {
   for (const char* text : {"[{", "[[{}]]", "x = 1979-05-27 7]\n"}) {
     CAPTURE(text);
