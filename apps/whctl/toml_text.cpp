@@ -5,6 +5,7 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include <cmath>
 #include <sstream>
 
 #include "base/text.hpp"
@@ -35,11 +36,11 @@ void write_node(JsonWriter& json, const toml::node& node) {
     json.string(*text);
   } else if (const auto whole = node.value_exact<std::int64_t>()) {
     json.raw(std::to_string(*whole));
-  } else if (const auto number = node.value_exact<double>()) {
+  } else if (const auto number = node.value_exact<double>(); number && std::isfinite(*number)) {
     json.number(*number);
   } else if (const auto flag = node.value_exact<bool>()) {
     json.boolean(*flag);
-  } else {  // dates and times, which no member of ours is: as their text
+  } else {  // dates, times, inf and nan, which no member of ours is: as their text
     std::ostringstream spelt;
     node.visit([&](const auto& value) { spelt << value; });
     json.string(spelt.str());
