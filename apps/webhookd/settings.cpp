@@ -6,13 +6,9 @@
 #include <filesystem>
 #include <thread>
 
-#include "base/toml_assertion.hpp"
-
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "base/text.hpp"
 #include "domain/limits.hpp"
+#include "toml_impl.hpp"
 
 namespace webhookd::daemon {
 

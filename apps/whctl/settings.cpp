@@ -1,9 +1,5 @@
 #include "settings.hpp"
 
-#include "base/toml_assertion.hpp"
-
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "domain/limits.hpp"
+#include "toml_impl.hpp"
 #include "values.hpp"
 
 namespace webhookd::whctl {

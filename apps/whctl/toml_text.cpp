@@ -1,15 +1,11 @@
 #include "toml_text.hpp"
 
-#include "base/toml_assertion.hpp"
-
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include <cmath>
 #include <sstream>
 
 #include "base/text.hpp"
 #include "control/protocol/json_write.hpp"
+#include "toml_impl.hpp"
 
 namespace webhookd::whctl {
 

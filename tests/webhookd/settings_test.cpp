@@ -96,6 +96,13 @@ TEST_CASE("texts with controls in them are printed so that they read back") {
   CHECK(again->access_read == settings->access_read);
 }
 
+TEST_CASE("a letter past ASCII outside of a string is refused with its line") {
+  for (const char* text : {"\n\u00e9 = 1\n", "\nlog.level = \u00e9\n", "\nlog.level = \"info\" \u040a\n"}) {
+    CAPTURE(text);
+    CHECK(refusal_of(text).find("c.toml:2: ") != std::string::npos);
+  }
+}
+
 TEST_CASE("a text that the parser of TOML stumbles over is refused like any other") {
   for (const char* text : {"[{", "[[{}]]", "x = 1979-05-27 7]\n"}) {
     CAPTURE(text);
