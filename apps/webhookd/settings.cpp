@@ -6,11 +6,9 @@
 #include <filesystem>
 #include <thread>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "base/text.hpp"
 #include "domain/limits.hpp"
+#include "toml_impl.hpp"
 
 namespace webhookd::daemon {
 
@@ -365,13 +363,17 @@ void store_default(const Key& key, Settings& settings) {
              key.target);
 }
 
+// A basic string of TOML, in which controls stand as escapes.
 std::string quoted(const std::string& text) {
+  static constexpr std::string_view digits = "0123456789abcdef";
   std::string result = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      result.append("\\u00").append({digits[byte >> 4], digits[byte & 15]});
+      continue;
     }
-    result += c;
+    result.append(c == '"' || c == '\\' ? "\\" : "").append({c});
   }
   return result + '"';
 }
@@ -503,11 +505,9 @@ Settings default_settings() {
   return settings;
 }
 
-base::Result<void> read_settings(const std::string& path, Settings& settings) {
-  std::error_code ignored;  // the parser says what else is wrong with it
-  if (std::filesystem::is_directory(path, ignored)) {
-    return base::Error{base::ErrorCode::invalid_request, path + ": is a directory, not a file of settings", {}};
-  }
+namespace {
+
+base::Result<void> read_file(const std::string& path, Settings& settings) {
   const toml::parse_result parsed = toml::parse_file(path);
   if (!parsed) {
     const auto& error = parsed.error();
@@ -522,6 +522,20 @@ base::Result<void> read_settings(const std::string& path, Settings& settings) {
     return {};
   }
   return base::Error{base::ErrorCode::invalid_field, base::join(reader.faults(), "\n"), {}};
+}
+
+}  // namespace
+
+base::Result<void> read_settings(const std::string& path, Settings& settings) {
+  std::error_code ignored;  // the parser says what else is wrong with it
+  if (std::filesystem::is_directory(path, ignored)) {
+    return base::Error{base::ErrorCode::invalid_request, path + ": is a directory, not a file of settings", {}};
+  }
+  try {
+    return read_file(path, settings);
+  } catch (const base::TomlStumble& stumble) {
+    return base::Error{base::ErrorCode::invalid_request, path + ": " + stumble.what(), {}};
+  }
 }
 
 base::Error placed(base::Error fault, const Settings& settings) {

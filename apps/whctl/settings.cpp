@@ -1,7 +1,5 @@
 #include "settings.hpp"
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "domain/limits.hpp"
+#include "toml_impl.hpp"
 #include "values.hpp"
 
 namespace webhookd::whctl {
@@ -57,7 +56,7 @@ std::string config_path(const Environment& environment) {
   return folder + "/whctl/config.toml";
 }
 
-Result<FileSettings> read_config(const std::string& path) {
+Result<FileSettings> read_config(const std::string& path) try {
   FileSettings settings;
   if (path.empty() || ::access(path.c_str(), F_OK) != 0) return settings;
   if (::access(path.c_str(), R_OK) != 0) return failure(client::codes::usage, path, "cannot be read");
@@ -76,6 +75,8 @@ Result<FileSettings> read_config(const std::string& path) {
     settings[name] = {node.as_string()->get(), place};
   }
   return settings;
+} catch (const base::TomlStumble& stumble) {
+  return failure(client::codes::usage, path, stumble.what());
 }
 
 std::string socket_path(const Invocation& invocation, const Environment& environment, const FileSettings& file) {

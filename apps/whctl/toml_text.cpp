@@ -1,12 +1,11 @@
 #include "toml_text.hpp"
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
+#include <cmath>
 #include <sstream>
 
 #include "base/text.hpp"
 #include "control/protocol/json_write.hpp"
+#include "toml_impl.hpp"
 
 namespace webhookd::whctl {
 
@@ -33,11 +32,11 @@ void write_node(JsonWriter& json, const toml::node& node) {
     json.string(*text);
   } else if (const auto whole = node.value_exact<std::int64_t>()) {
     json.raw(std::to_string(*whole));
-  } else if (const auto number = node.value_exact<double>()) {
+  } else if (const auto number = node.value_exact<double>(); number && std::isfinite(*number)) {
     json.number(*number);
   } else if (const auto flag = node.value_exact<bool>()) {
     json.boolean(*flag);
-  } else {  // dates and times, which no member of ours is: as their text
+  } else {  // dates, times, inf and nan, which no member of ours is: as their text
     std::ostringstream spelt;
     node.visit([&](const auto& value) { spelt << value; });
     json.string(spelt.str());
@@ -94,7 +93,7 @@ std::string toml_value(Json value) {
 
 }  // namespace
 
-Result<std::string> json_of_toml(std::string_view text, const std::string& name) {
+Result<std::string> json_of_toml(std::string_view text, const std::string& name) try {
   const auto parsed = toml::parse(text);
   if (!parsed) {
     const auto line = std::to_string(parsed.error().source().begin.line);
@@ -104,6 +103,8 @@ Result<std::string> json_of_toml(std::string_view text, const std::string& name)
   JsonWriter writer(json);
   write_node(writer, parsed.table());
   return json;
+} catch (const base::TomlStumble& stumble) {
+  return failure(client::codes::usage, name, stumble.what());
 }
 
 std::string toml_members(Json object) {

@@ -115,7 +115,8 @@ struct Unit {
 // Largest first, as a span is written.
 constexpr Unit units[] = {{"w", 604'800'000}, {"d", 86'400'000}, {"h", 3'600'000},
                           {"m", 60'000},      {"s", 1000},       {"ms", 1}};
-constexpr unsigned long long largest_number = 1'000'000'000;  // of any unit: fits 63 bits in milliseconds
+constexpr unsigned long long largest_number = 1'000'000'000;      // of any unit: fits 63 bits in milliseconds
+constexpr std::int64_t longest_ms = 1'000'000'000 * units[1].ms;  // in days, the largest unit that is written
 
 std::size_t count_while_digit(std::string_view text) {
   std::size_t count = 0;
@@ -318,7 +319,7 @@ std::optional<Duration> parse_duration(std::string_view text) {
     smallest_so_far = unit->ms;
     total += number->whole * unit->ms + number->billionths * unit->ms / 1'000'000'000;
   }
-  return total > 0 ? std::optional(Duration(total)) : std::nullopt;
+  return total > 0 && total <= longest_ms ? std::optional(Duration(total)) : std::nullopt;
 }
 
 std::string format_duration(Duration duration) {

@@ -23,8 +23,8 @@ constexpr double to_seconds(Duration duration) { return static_cast<double>(dura
 std::string format_time(Time time);
 // RFC 3339 with any offset and any number of fraction digits (cut to ms), years 1970 … 9999.
 std::optional<Time> parse_time(std::string_view text);
-// RFC 9110 section 5.6.7, as Retry-After uses it: IMF-fixdate ("Sun, 06 Nov 1994 08:49:37 GMT") and both obsolete forms,
-// one of which has a year of two digits, which `now` makes whole.
+// RFC 9110 section 5.6.7, as Retry-After uses it: IMF-fixdate ("Sun, 06 Nov 1994 08:49:37 GMT") and both obsolete
+// forms, one of which has a year of two digits, which `now` makes whole.
 std::optional<Time> parse_http_date(std::string_view text, Time now);
 
 // Positive, one or more of <whole or decimal number><ms|s|m|h|d|w>, largest unit first: "500ms", "1.5s", "1h30m".

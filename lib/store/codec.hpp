@@ -48,8 +48,11 @@ class RecordWriter {
     number((static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63));
   }
   void time(base::Time value) { signed_number(base::to_ms(value)); }
-  // Neighbouring times differ by little.
-  void time(base::Time value, base::Time since) { signed_number((value - since).count()); }
+  // Neighbouring times differ by little; others wrap, as the reader does.
+  void time(base::Time value, base::Time since) {
+    const auto ms = static_cast<std::uint64_t>(base::to_ms(value)) - static_cast<std::uint64_t>(base::to_ms(since));
+    signed_number(static_cast<std::int64_t>(ms));
+  }
   void duration(base::Duration value) { signed_number(value.count()); }
   void word(std::uint32_t value) {
     for (int shift = 0; shift < 32; shift += 8) {

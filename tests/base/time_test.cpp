@@ -82,3 +82,12 @@ TEST_CASE("a span is written so that it reads back") {
     CHECK(parse_duration(format_duration(span)) == span);
   }
 }
+
+TEST_CASE("a span is refused when it is too long to be written") {
+  for (const char* longest : {"1000000000d", "142857142w"}) {
+    CAPTURE(longest);
+    CHECK(parse_duration(format_duration(*parse_duration(longest))) == parse_duration(longest));
+  }
+  CHECK_FALSE(parse_duration("142857143w"));
+  CHECK_FALSE(parse_duration("1000000000d1ms"));
+}

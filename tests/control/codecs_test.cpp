@@ -101,6 +101,18 @@ TEST_CASE("all faults of a webhook are named at once") {
   }
 }
 
+TEST_CASE("of very many faults the first are told, and how many there are") {
+  std::string members;
+  for (int i = 0; i < 1000; ++i) {
+    members += (i == 0 ? "\"x" : ",\"x") + std::to_string(i) + "\":1";
+  }
+  const auto webhook =
+      read(R"({"display_name":"a","url":"https://a.example","events":["*"],"retry":{)" + members + "}}");
+  REQUIRE(webhook.has_error());
+  CHECK(webhook.error().fields.size() == faults_told_max);
+  CHECK(webhook.error().detail.ends_with("; and 900 more"));
+}
+
 TEST_CASE("every member that has the wrong kind is refused by name, and only once") {
   const std::map<std::string, std::string> wrong = {
       {"display_name", "1"},   {"url", "[]"},        {"events", "\"*\""}, {"status", "true"}, {"description", "{}"},

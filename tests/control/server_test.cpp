@@ -1,6 +1,8 @@
 #include "control/server/server.hpp"
 
 #include <doctest/doctest.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -52,6 +54,15 @@ std::vector<Json> lines_of(const std::string& body) {
     at = end + 1;
   }
   return lines;
+}
+
+// The peer has taken all that was sent.
+void wait_until_read(int descriptor) {
+  int unread = 1;
+  while (unread > 0) {
+    REQUIRE(::ioctl(descriptor, SIOCOUTQ, &unread) == 0);
+    std::this_thread::yield();
+  }
 }
 
 int bound_socket(const std::string& path, bool listens) {
@@ -804,6 +815,21 @@ TEST_CASE("a request that comes byte by byte is understood") {
     client.send(std::string_view(&byte, 1));
   }
   CHECK(client.receive().status == 201);
+}
+
+TEST_CASE("an empty body in chunks may come in pieces of any size") {
+  const Daemon daemon;
+  const std::string request = "POST /v1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const auto& pieces :
+       {std::vector<std::string>{"0\r\n", "\r", "\n"}, {"0\r\n\r", "\n"}, {"0", "\r", "\n", "\r\n"}}) {
+    Client client(daemon.socket_path());
+    client.send(request);
+    for (const std::string& piece : pieces) {
+      wait_until_read(client.descriptor());
+      client.send(piece);
+    }
+    check_problem(client.receive(), 400, "invalid_request");
+  }
 }
 
 TEST_CASE("what is no HTTP is answered and closed, and the daemon goes on") {

@@ -45,6 +45,7 @@ Read read_all(std::string_view bytes, std::size_t step, bool then_end = false) {
 
 const std::string chunked =
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=\"y\"\r\nhello\r\n6\r\n world\r\n0\r\nX-T: 1\r\n\r\n";
+const std::string no_chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
 const std::string plain = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const std::string informed = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: a\r\n\r\n" + plain;
 const std::string bare = "HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello";
@@ -52,7 +53,7 @@ const std::string bare = "HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello";
 }  // namespace
 
 TEST_CASE("an answer reads the same whole and in pieces of any size") {
-  for (const std::string& bytes : {chunked, plain, informed, bare}) {
+  for (const std::string& bytes : {chunked, no_chunks, plain, informed, bare}) {
     const Read whole = read_all(bytes, bytes.size());
     CHECK(whole.status == 200);
     CHECK(whole.fault.empty());
@@ -66,7 +67,7 @@ TEST_CASE("an answer reads the same whole and in pieces of any size") {
 }
 
 TEST_CASE("every prefix of an answer is a reset, a success, or still open, never a fault") {
-  for (const std::string& bytes : {chunked, plain, informed, bare}) {
+  for (const std::string& bytes : {chunked, no_chunks, plain, informed, bare}) {
     for (std::size_t size = 0; size < bytes.size(); ++size) {
       const Read read = read_all(std::string_view(bytes).substr(0, size), 3, true);
       CHECK(read.fault.empty());

@@ -2,6 +2,7 @@
 #include "store/records.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/checksum.hpp"
 #include "store/codec.hpp"
@@ -122,6 +123,13 @@ TEST_CASE("a message is read back with every field") {
   store::encode_message(fresh, 0, record);
   CHECK(store::decode_message(5, tag_key, record).value() == (store::MessageRecord{fresh, 0}));
   CHECK(record.size() < 40);
+}
+
+TEST_CASE("times as far apart as times can be are read back") {
+  domain::Event event = full_event();
+  event.accepted_at = base::time_from_ms(std::numeric_limits<std::int64_t>::min());
+  event.timestamp = base::time_from_ms(std::numeric_limits<std::int64_t>::max());
+  CHECK(*store::decode_event(3, tag_key, event_row(event)).value() == event);
 }
 
 TEST_CASE("a message of the first version of its record is read, as never changed") {

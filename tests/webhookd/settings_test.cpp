@@ -87,6 +87,29 @@ TEST_CASE("a directory is no configuration, and does not read as an empty one") 
   CHECK(read.error().detail == directory.path() + ": is a directory, not a file of settings");
 }
 
+TEST_CASE("texts with controls in them are printed so that they read back") {
+  const auto settings = read_text("[access]\nread = [\"a\\n\\u0001\\u007f\", \"b\\\"\\\\\"]\n");
+  REQUIRE(settings.has_value());
+  CHECK(print_settings(*settings).find(R"(read = ["a\u000a\u0001\u007f", "b\"\\"])") != std::string::npos);
+  const auto again = read_text(print_settings(*settings));
+  REQUIRE(again.has_value());
+  CHECK(again->access_read == settings->access_read);
+}
+
+TEST_CASE("a letter past ASCII outside of a string is refused with its line") {
+  for (const char* text : {"\n\u00e9 = 1\n", "\nlog.level = \u00e9\n", "\nlog.level = \"info\" \u040a\n"}) {
+    CAPTURE(text);
+    CHECK(refusal_of(text).find("c.toml:2: ") != std::string::npos);
+  }
+}
+
+TEST_CASE("a text that the parser of TOML stumbles over is refused like any other") {
+  for (const char* text : {"[{", "[[{}]]", "x = 1979-05-27 7]\n"}) {
+    CAPTURE(text);
+    CHECK(refusal_of(text).find("c.toml: this is no TOML") != std::string::npos);
+  }
+}
+
 TEST_CASE("an unknown key is refused with its line and what may be meant") {
   CHECK(refusal_of("[delivery]\ntimout = \"3s\"\n")
             .find("c.toml:2: delivery.timout: unknown key; did you mean "

@@ -99,6 +99,8 @@ TEST_CASE("a wrong configuration file is refused by file, line and key") {
   const auto syntax = settings({"list"}, {{"XDG_CONFIG_HOME", broken.path()}});
   REQUIRE_FALSE(syntax.has_value());
   CHECK(syntax.error().what == broken.file_path() + ":1");
+  const ConfigFolder stumbled_over("[{");
+  CHECK(settings({"list"}, {{"XDG_CONFIG_HOME", stumbled_over.path()}}).error().what == stumbled_over.file_path());
   const ConfigFolder kind("socket = 5\n");
   CHECK(settings({"list"}, {{"XDG_CONFIG_HOME", kind.path()}}).error().why == "\"socket\" must be a string");
 }

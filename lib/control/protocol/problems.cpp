@@ -130,10 +130,18 @@ std::optional<base::Error> parse_problem(std::string_view body) {
 }
 
 void Faults::add(std::string pointer, std::string detail) {
+  if (fields_.size() == faults_told_max) {
+    ++untold_;
+    return;
+  }
   fields_.push_back({std::move(pointer), std::move(detail)});
 }
 
-void Faults::add(const base::Error& error) { fields_.insert(fields_.end(), error.fields.begin(), error.fields.end()); }
+void Faults::add(const base::Error& error) {
+  for (const auto& field : error.fields) {
+    add(field.pointer, field.detail);
+  }
+}
 
 bool Faults::has(std::string_view pointer) const {
   return std::any_of(fields_.begin(), fields_.end(), [&](const base::FieldError& field) {
@@ -145,6 +153,9 @@ base::Error Faults::error(ErrorCode code) && {
   base::Error error{code, {}, std::move(fields_)};
   for (const auto& field : error.fields) {
     error.detail += (error.detail.empty() ? "" : "; ") + field.detail;
+  }
+  if (untold_ > 0) {
+    error.detail += "; and " + std::to_string(untold_) + " more";
   }
   return error;
 }

@@ -10,6 +10,7 @@
 // pointer is "". In the answer to a batch a problem also has `line`, the number of the input line from 1.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -39,7 +40,10 @@ void write_field_errors(JsonWriter& json, std::span<const base::FieldError> fiel
 // The error that `body` states; nothing when it is no problem document with a known code.
 std::optional<base::Error> parse_problem(std::string_view body);
 
-// Collects all faults of a request, so that one answer names them all.
+// Of one request. Without a bound a megabyte of wrong members makes an answer of seventy.
+inline constexpr std::size_t faults_told_max = 100;
+
+// Collects the faults of a request, so that one answer names them all; of very many the first, and how many there are.
 class Faults {
  public:
   void add(std::string pointer, std::string detail);
@@ -51,6 +55,7 @@ class Faults {
 
  private:
   std::vector<base::FieldError> fields_;
+  std::size_t untold_ = 0;
 };
 
 }  // namespace webhookd::protocol

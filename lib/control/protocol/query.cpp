@@ -337,9 +337,10 @@ base::Result<MessageFilter> read_message_filter(const Query& query) {
 
 MessageFilter read_filter_values(const FilterValues& values, const Place& place, Faults& faults) {
   MessageFilter filter;
-  for (const auto& [name, value] : values) {
+  for (const auto& entry : values) {
+    const auto& [name, value] = entry;
     const auto parameter = std::find_if(filter_parameters.begin(), filter_parameters.end(),
-                                        [&](const auto& known) { return known.name == name; });
+                                        [&](const auto& known) { return known.name == entry.first; });
     if (parameter == filter_parameters.end()) {
       std::vector<std::string> names;
       for (const auto& known : filter_parameters) {
