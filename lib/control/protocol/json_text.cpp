@@ -418,8 +418,8 @@ std::size_t next_token(std::string_view text, std::size_t at) {
   return at;
 }
 
-// The first quote with an even number of backslashes before it: a list of a thousand webhooks is mostly strings, and the
-// C library looks for a byte much faster than a loop does.
+// The first quote with an even number of backslashes before it: a list of a thousand webhooks is mostly strings, and
+// the C library looks for a byte much faster than a loop does.
 std::size_t string_end(std::string_view text, std::size_t at) {
   std::size_t backslashes = 0;
   do {
