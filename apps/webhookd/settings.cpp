@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "base/toml.hpp"
 #include "domain/limits.hpp"
-#include "toml_impl.hpp"
 
 namespace webhookd::daemon {
 

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "base/text.hpp"
+#include "base/toml.hpp"
 #include "domain/limits.hpp"
-#include "toml_impl.hpp"
 #include "values.hpp"
 
 namespace webhookd::whctl {

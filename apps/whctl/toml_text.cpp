@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include "base/text.hpp"
+#include "base/toml.hpp"
 #include "control/protocol/json_write.hpp"
-#include "toml_impl.hpp"
 
 namespace webhookd::whctl {
 

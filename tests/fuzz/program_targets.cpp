@@ -7,7 +7,7 @@
 
 #include "base/check.hpp"
 #include "base/text.hpp"
-#include "base/toml_assertion.hpp"
+#include "base/toml.hpp"
 #include "domain/limits.hpp"
 #include "fuzz/targets.hpp"
 #include "webhookd/settings.hpp"
