@@ -46,6 +46,7 @@ std::optional<Time> Engine::Impl::turn(Time now) {
   if (next_bucket_) {
     wake_at(store::due_bucket_start(*next_bucket_));
   }
+  next_due_ = next_wake_;
   if (resubmit_at_) {
     wake_at(*resubmit_at_);
   }

@@ -520,7 +520,7 @@ Progress Engine::Impl::progress() const {
 EngineFigures Engine::Impl::figures() const {
   EngineFigures figures = counted_;
   static_cast<Progress&>(figures) = progress();
-  figures.next_due = next_wake_;
+  figures.next_due = next_due_;
   return figures;
 }
 

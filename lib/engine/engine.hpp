@@ -103,7 +103,7 @@ struct EngineFigures : Progress {
   base::LatencyHistogram delivery_time{base::latency_bounds_ms};  // of each attempt, in milliseconds
   // From when a message was due and its endpoint not down until its attempt started, in milliseconds: how late we are.
   base::LatencyHistogram queue_age{queue_age_bounds_ms};
-  std::optional<Time> next_due;
+  std::optional<Time> next_due;  // when the next message may be
 };
 
 class Engine {

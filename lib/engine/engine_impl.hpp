@@ -250,6 +250,7 @@ class Engine::Impl {
   RecentMinutes recent_;
   EngineFigures counted_;  // what is counted since the start; figures() adds what is so now
   std::optional<Time> next_wake_;
+  std::optional<Time> next_due_;  // of messages; the engine may wake for other work before
 };
 
 }  // namespace webhookd::engine

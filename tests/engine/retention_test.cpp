@@ -159,6 +159,26 @@ TEST_CASE("delivered messages go after thirty days, those that wait stay") {
   CHECK(!world.exists(later.messages[0].message));
 }
 
+TEST_CASE("what is told to be due next is a message, never the removal of old ones") {
+  SimWorld world;
+  std::uint16_t code = 200;
+  world.receive = [&](const engine::AttemptRequest&) {
+    SimAnswer answer;
+    answer.outcome = answered(code);
+    return answer;
+  };
+  world.create(sim_webhook("one"));
+  world.emit("subscription.create").value();
+  world.run_for(1s);
+  CHECK(!world.engine().figures().next_due.has_value());
+  code = 500;
+  const auto event = world.emit("subscription.create").value();
+  world.run_for(1s);
+  const auto due = world.engine().figures().next_due;
+  REQUIRE(due.has_value());
+  CHECK(*due <= *world.message(event.messages[0].message).next_attempt_at);
+}
+
 TEST_CASE("a thousand settled messages go in steps while others are delivered on time") {
   engine::EngineOptions options;
   options.purge_step = 50;
