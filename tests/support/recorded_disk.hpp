@@ -38,7 +38,7 @@ class RecordedDisk {
 
   // How much was promised to somebody by now.
   void note(std::uint64_t promised);
-  // From the `after`-th call on (0: the next one) so many calls are refused with this error.
+  // From the `after`-th call on (0: the next one) so many calls are refused with this error; no others.
   void refuse(std::uint64_t after, std::uint64_t count, int error);
   std::uint64_t calls() const;
 
