@@ -73,7 +73,6 @@ void Writer::write(std::span<std::unique_ptr<Write>> batch) {
   }
   if (failure) {
     log_.write(base::LogLevel::error, "store_commit_failed", {{"detail", failure->error.detail}});
-    look_whether_lost();
   }
   for (const std::unique_ptr<Write>& write : batch) {
     if (failure) {
@@ -81,6 +80,9 @@ void Writer::write(std::span<std::unique_ptr<Write>> batch) {
     } else {
       write->answer();
     }
+  }
+  if (failure) {
+    look_whether_lost();
   }
   waiters_.reach(newest_number_);
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "support/api.hpp"
 #include "support/process.hpp"
@@ -11,7 +12,15 @@
 namespace {
 
 using namespace webhookd::support;
-using namespace std::chrono_literals;
+
+// Refused, or left without an answer by a daemon that ends.
+bool is_not_accepted(Api& api) {
+  try {
+    return api.ask("POST", "/v1/events", R"({"type":"subscription.create","data":1})").status == 500;
+  } catch (const std::runtime_error&) {
+    return true;
+  }
+}
 
 }  // namespace
 
@@ -31,8 +40,7 @@ TEST_CASE(
       api.emit("subscription.create");
     }
     places.write("refuses", "");
-    const ApiAnswer refused = api.ask("POST", "/v1/events", R"({"type":"subscription.create","data":1})");
-    CHECK(refused.status == 500);
+    CHECK(is_not_accepted(api));
   }
   CHECK(daemon.wait_for_exit() == 1);
   CHECK(daemon.log().find("store_commit_failed") != std::string::npos);
