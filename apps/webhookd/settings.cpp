@@ -363,40 +363,26 @@ void store_default(const Key& key, Settings& settings) {
              key.target);
 }
 
-// A basic string of TOML, in which controls stand as escapes.
-std::string quoted(const std::string& text) {
-  static constexpr std::string_view digits = "0123456789abcdef";
-  std::string result = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      result.append("\\u00").append({digits[byte >> 4], digits[byte & 15]});
-      continue;
-    }
-    result.append(c == '"' || c == '\\' ? "\\" : "").append({c});
-  }
-  return result + '"';
-}
-
 std::string format_value(const Key& key, const Settings& settings) {
   return std::visit(
-      Overloaded{[&](Bytes target) { return quoted(format_bytes(settings.*target.member)); },
-                 [&](Count target) { return std::to_string(settings.*target.member); },
-                 [&](Duration Settings::*target) { return quoted(base::format_duration(settings.*target)); },
-                 [&](double Settings::*target) {
-                   std::array<char, 32> buffer{};
-                   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), settings.*target).ptr;
-                   return std::string(buffer.data(), end);
-                 },
-                 [&](bool Settings::*target) { return std::string(settings.*target ? "true" : "false"); },
-                 [&](Text target) { return quoted(settings.*target.member); },
-                 [&](List target) {
-                   std::vector<std::string> items;
-                   for (const std::string& item : settings.*target.member) {
-                     items.push_back(quoted(item));
-                   }
-                   return "[" + base::join(items, ", ") + "]";
-                 }},
+      Overloaded{
+          [&](Bytes target) { return base::toml_basic_string(format_bytes(settings.*target.member)); },
+          [&](Count target) { return std::to_string(settings.*target.member); },
+          [&](Duration Settings::*target) { return base::toml_basic_string(base::format_duration(settings.*target)); },
+          [&](double Settings::*target) {
+            std::array<char, 32> buffer{};
+            const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), settings.*target).ptr;
+            return std::string(buffer.data(), end);
+          },
+          [&](bool Settings::*target) { return std::string(settings.*target ? "true" : "false"); },
+          [&](Text target) { return base::toml_basic_string(settings.*target.member); },
+          [&](List target) {
+            std::vector<std::string> items;
+            for (const std::string& item : settings.*target.member) {
+              items.push_back(base::toml_basic_string(item));
+            }
+            return "[" + base::join(items, ", ") + "]";
+          }},
       key.target);
 }
 

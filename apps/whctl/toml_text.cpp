@@ -43,36 +43,17 @@ void write_node(JsonWriter& json, const toml::node& node) {
   }
 }
 
-std::string basic_string(std::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    std::size_t length = 0;
-    const auto code = base::decode_utf8(text, length);
-    const std::size_t taken = code ? length : 1;
-    if (!code || *code < 0x20 || *code == 0x7f) {
-      constexpr std::string_view digits = "0123456789abcdef";
-      const auto byte = static_cast<unsigned char>(text.front());
-      out.append("\\u00").append({digits[byte >> 4], digits[byte & 15]});
-    } else {
-      if (*code == '"' || *code == '\\') out += '\\';
-      out.append(text.substr(0, taken));
-    }
-    text.remove_prefix(taken);
-  }
-  return out + "\"";
-}
-
 std::string toml_string(std::string_view text) {
   const bool is_plain_lines = text.find('\n') != text.npos && text.find("'''") == text.npos && !text.ends_with('\'') &&
                               text.find('\r') == text.npos && base::is_valid_utf8(text);
-  return is_plain_lines ? "'''\n" + std::string(text) + "'''" : basic_string(text);
+  return is_plain_lines ? "'''\n" + std::string(text) + "'''" : base::toml_basic_string(text);
 }
 
 std::string toml_key(std::string_view name) {
   const bool is_bare = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return base::is_letter(c) || base::is_digit(c) || c == '_' || c == '-';
   });
-  return is_bare ? std::string(name) : basic_string(name);
+  return is_bare ? std::string(name) : base::toml_basic_string(name);
 }
 
 // TOML has no null: such members are left out by the callers.

@@ -161,4 +161,23 @@ std::optional<std::string> closest(std::string_view word, const std::vector<std:
   return found;
 }
 
+std::string toml_basic_string(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    std::size_t length = 0;
+    const auto code = decode_utf8(text, length);
+    const std::size_t taken = code ? length : 1;
+    if (!code || *code < 0x20 || *code == 0x7f) {
+      constexpr std::string_view digits = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(text.front());
+      out.append("\\u00").append({digits[byte >> 4], digits[byte & 15]});
+    } else {
+      if (*code == '"' || *code == '\\') out += '\\';
+      out.append(text.substr(0, taken));
+    }
+    text.remove_prefix(taken);
+  }
+  return out + "\"";
+}
+
 }  // namespace webhookd::base

@@ -32,4 +32,7 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 // Of `candidates`, the one that `word` most likely meant (edit distance at most 2, less for short words); or nothing.
 std::optional<std::string> closest(std::string_view word, const std::vector<std::string>& candidates);
 
+// A basic string of TOML with its quotes. Controls, and bytes that are not UTF-8, stand as escapes.
+std::string toml_basic_string(std::string_view text);
+
 }  // namespace webhookd::base
