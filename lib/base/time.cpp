@@ -66,6 +66,14 @@ struct CivilTime {
   unsigned year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
 };
 
+void read_clock(Reader& reader, CivilTime& civil) {
+  civil.hour = reader.digits(2);
+  reader.take(":");
+  civil.minute = reader.digits(2);
+  reader.take(":");
+  civil.second = reader.digits(2);
+}
+
 // Leap seconds are refused: the clock that deadlines are kept by does not know them.
 std::optional<std::int64_t> to_epoch_seconds(const CivilTime& civil) {
   const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(civil.year)),
@@ -180,30 +188,6 @@ constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr",
 constexpr std::array<std::string_view, 7> long_weekdays = {"Monday", "Tuesday",  "Wednesday", "Thursday",
                                                            "Friday", "Saturday", "Sunday"};
 
-void read_clock(Reader& reader, CivilTime& civil) {
-  civil.hour = reader.digits(2);
-  reader.take(":");
-  civil.minute = reader.digits(2);
-  reader.take(":");
-  civil.second = reader.digits(2);
-}
-
-// "Sun, 06 Nov 1994 08:49:37 GMT"
-CivilTime read_fixdate(Reader& reader, Time) {
-  CivilTime civil;
-  reader.name(weekdays);
-  reader.take(", ");
-  civil.day = reader.digits(2);
-  reader.take(" ");
-  civil.month = reader.name(months) + 1;
-  reader.take(" ");
-  civil.year = reader.digits(4);
-  reader.take(" ");
-  read_clock(reader, civil);
-  reader.take(" GMT");
-  return civil;
-}
-
 // What would be more than fifty years ahead is of the century before.
 unsigned whole_year(unsigned last_two_digits, Time now) {
   const std::chrono::year_month_day today(std::chrono::floor<std::chrono::days>(now));
@@ -212,19 +196,31 @@ unsigned whole_year(unsigned last_two_digits, Time now) {
   return year > this_year + 50 ? year - 100 : year;
 }
 
-// "Sunday, 06-Nov-94 08:49:37 GMT"
-CivilTime read_rfc850_date(Reader& reader, Time now) {
+// The two forms that differ in the spelling of their days, in what stands between the parts, and in the digits of the
+// year.
+CivilTime read_gmt_date(Reader& reader, const std::array<std::string_view, 7>& days, std::string_view separator,
+                        std::size_t year_digits) {
   CivilTime civil;
-  reader.name(long_weekdays);
+  reader.name(days);
   reader.take(", ");
   civil.day = reader.digits(2);
-  reader.take("-");
+  reader.take(separator);
   civil.month = reader.name(months) + 1;
-  reader.take("-");
-  civil.year = whole_year(reader.digits(2), now);
+  reader.take(separator);
+  civil.year = reader.digits(year_digits);
   reader.take(" ");
   read_clock(reader, civil);
   reader.take(" GMT");
+  return civil;
+}
+
+// "Sun, 06 Nov 1994 08:49:37 GMT"
+CivilTime read_fixdate(Reader& reader, Time) { return read_gmt_date(reader, weekdays, " ", 4); }
+
+// "Sunday, 06-Nov-94 08:49:37 GMT"
+CivilTime read_rfc850_date(Reader& reader, Time now) {
+  CivilTime civil = read_gmt_date(reader, long_weekdays, "-", 2);
+  civil.year = whole_year(civil.year, now);
   return civil;
 }
 
@@ -269,11 +265,7 @@ std::optional<Time> parse_time(std::string_view text) {
   reader.take("-");
   civil.day = reader.digits(2);
   reader.take(reader.next_is('t') ? "t" : "T");
-  civil.hour = reader.digits(2);
-  reader.take(":");
-  civil.minute = reader.digits(2);
-  reader.take(":");
-  civil.second = reader.digits(2);
+  read_clock(reader, civil);
   unsigned ms = 0;
   if (reader.next_is('.')) {
     reader.take(".");
