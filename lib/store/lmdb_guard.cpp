@@ -18,25 +18,24 @@ constexpr std::array fault_signals = {SIGSEGV, SIGBUS};
 
 struct StatusText {
   int status;
+  bool is_damage;
   const char* text;
 };
-// What LMDB says after it could neither finish a commit nor undo it, in words that say what it means for us.
-constexpr const char* panic_words =
-    "the disk refused the last step of a commit, and LMDB works no more until webhookd is started again";
-
-// What damage looks like; words for those that LMDB has none for.
-constexpr std::array<StatusText, 9> structural_damage = {{
-    {page_is_damaged, "a page of the file is damaged"},
-    {keys_are_out_of_order, "its keys are out of order: a page of the file is damaged"},
-    {key_is_foreign, "it has a key of another table: a page of the file is damaged"},
-    {writer_is_lost,
+// What damage looks like, and words for those that LMDB has none for, or none that say what it means for us.
+constexpr std::array<StatusText, 10> statuses = {{
+    {page_is_damaged, true, "a page of the file is damaged"},
+    {keys_are_out_of_order, true, "its keys are out of order: a page of the file is damaged"},
+    {key_is_foreign, true, "it has a key of another table: a page of the file is damaged"},
+    {writer_is_lost, true,
      "a page of the file is damaged, and a change that met it could not be undone: nothing is written until "
      "webhookd is started again"},
-    {MDB_CORRUPTED, nullptr},
-    {MDB_PAGE_NOTFOUND, nullptr},
-    {MDB_CURSOR_FULL, nullptr},
-    {MDB_BAD_VALSIZE, nullptr},
-    {MDB_INCOMPATIBLE, nullptr},
+    {MDB_CORRUPTED, true, nullptr},
+    {MDB_PAGE_NOTFOUND, true, nullptr},
+    {MDB_CURSOR_FULL, true, nullptr},
+    {MDB_BAD_VALSIZE, true, nullptr},
+    {MDB_INCOMPATIBLE, true, nullptr},
+    {MDB_PANIC, false,
+     "the disk refused the last step of a commit, and LMDB works no more until webhookd is started again"},
 }};
 
 // Of this thread's guarded call; null outside of one. Read by the handler of a signal.
@@ -82,22 +81,22 @@ void watch_faults() {
   }
 }
 
-const StatusText* find_damage(int status) {
-  const auto at = std::find_if(structural_damage.begin(), structural_damage.end(),
-                               [status](const StatusText& damage) { return damage.status == status; });
-  return at == structural_damage.end() ? nullptr : &*at;
+const StatusText* find_status(int status) {
+  const auto at = std::find_if(statuses.begin(), statuses.end(),
+                               [status](const StatusText& known) { return known.status == status; });
+  return at == statuses.end() ? nullptr : &*at;
 }
 
 }  // namespace
 
-bool is_structural_damage(int status) { return find_damage(status) != nullptr; }
+bool is_structural_damage(int status) {
+  const StatusText* known = find_status(status);
+  return known != nullptr && known->is_damage;
+}
 
 std::string status_text(int status) {
-  if (status == MDB_PANIC) {
-    return panic_words;
-  }
-  const StatusText* ours = find_damage(status);
-  return ours != nullptr && ours->text != nullptr ? ours->text : mdb_strerror(status);
+  const StatusText* known = find_status(status);
+  return known != nullptr && known->text != nullptr ? known->text : mdb_strerror(status);
 }
 
 void guard_against_damage(MDB_env* env) {
