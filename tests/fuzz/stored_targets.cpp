@@ -32,70 +32,63 @@ struct RecordKind {
 
 std::string key_text(const store::Key& key) { return std::string(key.view()); }
 
-Rewritten rewrite_meta(std::string_view record) {
+// `write(value, out)` of what was read.
+template <class Read, class Write>
+Rewritten rewritten(const Read& read, Write write) {
+  if (!read) {
+    return std::nullopt;
+  }
   std::string out;
-  const auto meta = store::decode_meta(record);
-  return meta ? (store::encode_meta(*meta, out), Rewritten(out)) : std::nullopt;
+  write(*read, out);
+  return out;
 }
 
+Rewritten rewrite_meta(std::string_view record) { return rewritten(store::decode_meta(record), store::encode_meta); }
+
 Rewritten rewrite_webhook(std::string_view record) {
-  std::string out;
-  const auto webhook = store::decode_webhook(sequence, tag_key, record, nullptr);
-  return webhook ? (store::encode_webhook(*webhook, nullptr, out), Rewritten(out)) : std::nullopt;
+  return rewritten(store::decode_webhook(sequence, tag_key, record, nullptr),
+                   [](const auto& webhook, std::string& out) { store::encode_webhook(webhook, nullptr, out); });
 }
 
 Rewritten rewrite_counters(std::string_view record) {
-  std::string out;
-  const auto counters = store::decode_counters(sequence, record);
-  return counters ? (store::encode_counters(sequence, *counters, out), Rewritten(out)) : std::nullopt;
+  return rewritten(store::decode_counters(sequence, record),
+                   [](const auto& counters, std::string& out) { store::encode_counters(sequence, counters, out); });
 }
 
 Rewritten rewrite_type(std::string_view record) {
-  std::string out;
-  const auto type = store::decode_type(type_name, record);
-  return type ? (store::encode_type(*type, out), Rewritten(out)) : std::nullopt;
+  return rewritten(store::decode_type(type_name, record), store::encode_type);
 }
 
 Rewritten rewrite_message(std::string_view record) {
-  std::string out;
-  const auto stored = store::decode_message(sequence, tag_key, record);
-  return stored ? (store::encode_message(stored->message, stored->change, out), Rewritten(out)) : std::nullopt;
+  return rewritten(store::decode_message(sequence, tag_key, record), [](const auto& stored, std::string& out) {
+    store::encode_message(stored.message, stored.change, out);
+  });
 }
 
 // Its number is in the record and in its key.
 Rewritten rewrite_attempt(std::string_view record) {
-  std::string out;
-  auto attempt = store::decode_attempt(sequence, store::attempt_key(sequence, 1).view(), record);
-  if (!attempt) {
-    return std::nullopt;
-  }
-  attempt->number = 1;
-  store::encode_attempt(sequence, *attempt, out);
-  return out;
+  return rewritten(store::decode_attempt(sequence, store::attempt_key(sequence, 1).view(), record),
+                   [](auto attempt, std::string& out) {
+                     attempt.number = 1;
+                     store::encode_attempt(sequence, attempt, out);
+                   });
 }
 
 Rewritten rewrite_task(std::string_view record) {
-  std::string out;
-  const auto task = store::decode_task(sequence, tag_key, record);
-  return task ? (store::encode_task(*task, out), Rewritten(out)) : std::nullopt;
+  return rewritten(store::decode_task(sequence, tag_key, record), store::encode_task);
 }
 
 Rewritten rewrite_audit(std::string_view record) {
-  std::string out;
-  const auto line = store::decode_audit(sequence, record);
-  return line ? (store::encode_audit(*line, out), Rewritten(out)) : std::nullopt;
+  return rewritten(store::decode_audit(sequence, record), store::encode_audit);
 }
 
 Rewritten rewrite_span(std::string_view record) {
-  std::string out;
-  const auto span = store::decode_span(sequence, record);
-  return span ? (store::encode_span(*span, out), Rewritten(out)) : std::nullopt;
+  return rewritten(store::decode_span(sequence, record), store::encode_span);
 }
 
 Rewritten rewrite_number(std::string_view record) {
-  std::string out;
-  const auto number = store::decode_number(store::Table::names, name_key, record);
-  return number ? (store::encode_number(name_key, *number, out), Rewritten(out)) : std::nullopt;
+  return rewritten(store::decode_number(store::Table::names, name_key, record),
+                   [](std::uint64_t number, std::string& out) { store::encode_number(name_key, number, out); });
 }
 
 const std::vector<RecordKind>& record_kinds() {

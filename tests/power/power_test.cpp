@@ -130,10 +130,6 @@ std::size_t lost(Asker& asker, const std::vector<Promised>& promised, std::uint6
   }));
 }
 
-void copy_files(const fs::path& from, const fs::path& to) {
-  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-}
-
 // A run of a store, and the disk under it.
 struct Recording {
   TemporaryDirectory image;
@@ -146,7 +142,7 @@ struct Recording {
     options = asker.options();
     const auto webhooks = add_webhooks(asker);
     asker.reopen();
-    copy_files(asker.data(), image.path());
+    fs::copy(asker.data(), image.path(), fs::copy_options::recursive);
     RecordedDisk disk(asker.data());
     Workload work(asker, disk, webhooks);
     work.run(rounds);

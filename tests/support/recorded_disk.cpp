@@ -70,7 +70,7 @@ void RecordedDisk::note(std::uint64_t promised) {
 void RecordedDisk::refuse(std::uint64_t after, std::uint64_t count, int error) {
   const std::lock_guard lock(mutex_);
   refused_from_ = count_ + after;
-  refused_until_ = count > ~std::uint64_t{0} - refused_from_ ? ~std::uint64_t{0} : refused_from_ + count;
+  refused_count_ = count;
   refused_with_ = error;
 }
 
@@ -96,7 +96,7 @@ std::optional<int> RecordedDisk::begin(Kind kind, int descriptor, std::uint64_t 
   }
   const std::lock_guard lock(mutex_);
   const std::uint64_t number = count_++;
-  if (number >= refused_from_ && number < refused_until_) {
+  if (number >= refused_from_ && number - refused_from_ < refused_count_) {
     return refused_with_;
   }
   calls_.push_back({kind, name.substr(root.size()), offset, std::string(bytes), noted_});

@@ -55,8 +55,8 @@ class RecordedDisk {
   std::vector<Call> calls_;
   std::uint64_t count_ = 0;
   std::uint64_t noted_ = 0;
-  std::uint64_t refused_from_ = ~std::uint64_t{0};
-  std::uint64_t refused_until_ = 0;
+  std::uint64_t refused_from_ = 0;
+  std::uint64_t refused_count_ = 0;
   int refused_with_ = 0;
 };
 
